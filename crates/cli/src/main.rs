@@ -1,0 +1,2 @@
+//! slab
+fn main() {}
