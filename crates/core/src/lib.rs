@@ -3,11 +3,30 @@
 //! ([`limits`]), what can go wrong ([`error`]), and the tree that every container presents ([`container`]).
 //!
 //! Nothing here knows a file format. Nothing here performs I/O but [`source`] and [`output`].
+#![deny(unsafe_code)]
 
+pub mod container;
+pub mod digest;
+pub mod dtype;
 pub mod error;
+pub mod json;
 pub mod limits;
+pub mod output;
+pub mod scalar;
+pub mod selection;
 pub mod shape;
+pub mod source;
+#[doc(hidden)]
+pub mod testing;
+pub mod value;
+pub mod view;
 
+pub use container::{ArrayOptions, Container, ContainerWriter, Node, NodeKind};
+pub use dtype::{ByteOrder, Dtype, Element};
 pub use error::{Error, Kind, Result, ResultExt};
 pub use limits::{Limits, Reservation};
+pub use selection::Selection;
 pub use shape::Shape;
+pub use source::Source;
+pub use value::Value;
+pub use view::{Order, View};

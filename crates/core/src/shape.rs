@@ -33,10 +33,9 @@ impl Shape {
             if d == 0 {
                 zero = true;
             } else {
-                nonzero = nonzero
-                    .checked_mul(d)
-                    .filter(|&n| n <= i64::MAX as u64)
-                    .ok_or_else(|| Error::invalid(format!("shape {self} of {itemsize}-byte items overflows")))?;
+                nonzero = nonzero.checked_mul(d).filter(|&n| n <= i64::MAX as u64).ok_or_else(|| {
+                    Error::invalid(format!("shape {self} of {itemsize}-byte items overflows"))
+                })?;
             }
         }
         Ok(if zero { 0 } else { nonzero })

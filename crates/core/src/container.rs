@@ -1,0 +1,157 @@
+//! The tree that every container presents, whatever its format: groups and arrays with attributes.
+//!
+//! A reader implements [`Container`], a writer [`ContainerWriter`]; everything above (list, show, sum, convert,
+//! diff) is written once against them.
+
+use crate::selection::Selection;
+use crate::value::Value;
+use crate::view::View;
+use crate::{Dtype, Error, Limits, Result, Shape};
+
+/// What a node of the tree is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// Holds other nodes.
+    Group,
+    /// An array.
+    Array,
+    /// A named type.
+    Type,
+    /// A soft or external link.
+    Link,
+}
+
+/// One node as it is listed. What does not apply is empty.
+#[derive(Debug)]
+pub struct Node {
+    /// Path in the container: absolute in HDF5 (`/run/x`), the member's key in an NPZ, the entry number in a
+    /// pack, empty where the file is one array.
+    pub path: String,
+    /// What it is.
+    pub kind: NodeKind,
+    /// Element type, of arrays and named types.
+    pub dtype: Option<Dtype>,
+    /// Extents; `None` for a null dataspace.
+    pub shape: Option<Shape>,
+    /// Greatest extents, `None` where unlimited; empty when the shape cannot change.
+    pub max_shape: Vec<Option<u64>>,
+    /// How the elements are stored: `contiguous`, `compact`, `chunked`, `stored`, `deflate`, ..
+    pub layout: Option<String>,
+    /// Extents of a chunk.
+    pub chunks: Option<Shape>,
+    /// Filters in the order in which they were applied on writing.
+    pub filters: Vec<String>,
+    /// Bytes of the elements, decoded.
+    pub nbytes: Option<u64>,
+    /// Bytes that the elements take in the file.
+    pub stored_bytes: Option<u64>,
+    /// Metadata in order, where it was asked for.
+    pub attributes: Vec<(String, Value)>,
+    /// Where a link points.
+    pub target: Option<String>,
+    /// Why this node cannot be read, when it cannot.
+    pub error: Option<Error>,
+}
+
+impl Node {
+    /// A node of a kind with nothing else known.
+    pub fn new(path: impl Into<String>, kind: NodeKind) -> Node {
+        Node {
+            path: path.into(),
+            kind,
+            dtype: None,
+            shape: None,
+            max_shape: Vec::new(),
+            layout: None,
+            chunks: None,
+            filters: Vec::new(),
+            nbytes: None,
+            stored_bytes: None,
+            attributes: Vec::new(),
+            target: None,
+            error: None,
+        }
+    }
+
+    /// An array of a dtype and shape; `nbytes` follows from them.
+    pub fn array(path: impl Into<String>, dtype: Dtype, shape: Shape) -> Node {
+        let nbytes = shape.bytes(dtype.itemsize()).ok();
+        Node { dtype: Some(dtype), shape: Some(shape), nbytes, ..Node::new(path, NodeKind::Array) }
+    }
+}
+
+/// An open container.
+pub trait Container: Send + Sync {
+    /// The format's short name: `hdf5`, `npy`, `npz`, `nco`, `nco-pack`, `raw`, ..
+    fn format(&self) -> &'static str;
+
+    /// Every node below `path` (`""` or `"/"` for all) down to `depth` levels of groups, parents first, in stored order; with their attributes
+    /// when `attributes` says so. A node that cannot be read is listed with its error: nothing is skipped.
+    ///
+    /// # Errors
+    /// Only when `path` does not exist or the container itself cannot be read.
+    fn nodes(&self, path: &str, depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>>;
+
+    /// The elements that a selection takes of an array: a view where the stored bytes can be used as they lie.
+    ///
+    /// # Errors
+    /// `Usage` for a path that is not an array, `Invalid`, `Unsupported`, `Limit`, `Io`.
+    fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>>;
+
+    /// The metadata of one node, in stored order.
+    ///
+    /// # Errors
+    /// `Usage` for a path that is not there; otherwise as [`Container::read`].
+    fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>>;
+
+    /// One attribute as an array, with its own dtype and shape.
+    ///
+    /// # Errors
+    /// `Usage` when it is not there or is not an array in this format.
+    fn attribute(&self, path: &str, name: &str, limits: &Limits) -> Result<Value> {
+        self.attributes(path, limits)?
+            .into_iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v)
+            .ok_or_else(|| Error::usage(format!("no attribute {name:?}")).object(path))
+    }
+}
+
+/// How an array is to be stored; a format that lacks what is asked for refuses.
+#[derive(Clone, Debug, Default)]
+pub struct ArrayOptions {
+    /// Deflate level 1 to 9.
+    pub deflate: Option<u32>,
+    /// Byte shuffle before compression.
+    pub shuffle: bool,
+    /// Extents of a chunk.
+    pub chunks: Option<Shape>,
+}
+
+/// A container being written. [`ContainerWriter::finish`] commits; dropping it discards.
+pub trait ContainerWriter {
+    /// Makes a group (its parents too).
+    ///
+    /// # Errors
+    /// `Usage` when the name is taken or cannot be stored; `Unsupported` where the format has no groups.
+    fn group(&mut self, path: &str) -> Result<()>;
+
+    /// Writes an array.
+    ///
+    /// # Errors
+    /// `Usage` when the name is taken or cannot be stored, `Unsupported` when the type or an option cannot be
+    /// stored without loss, `Io`.
+    fn array(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()>;
+
+    /// Hangs metadata on a node that was written (or on the root, `""`).
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::array`].
+    fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()>;
+
+    /// Puts the finished container in place.
+    ///
+    /// # Errors
+    /// `Io`, or `Usage` when the target has appeared meanwhile.
+    fn finish(self: Box<Self>) -> Result<()>;
+}

@@ -1,0 +1,89 @@
+//! The dtype in JSON: NumPy's description where there is one, the objects of the command contract otherwise.
+
+use super::{Charset, Dtype, FloatFormat, Int, Padding, ReferenceKind, StringType};
+use serde_json::{Value as Json, json};
+
+impl Dtype {
+    /// The `D` of the command contract: a string, a list of fields, or an object for what NumPy lacks.
+    pub fn to_json(&self) -> Json {
+        if let Some(descr) = self.descr() {
+            return Json::String(descr);
+        }
+        match self {
+            Dtype::Struct(s) => Json::Array(struct_fields(s)),
+            // Outside a struct NumPy writes a subarray as a pair of base and shape.
+            Dtype::Array(_) => {
+                let (base, shape) = self.split_subarray();
+                json!([base.to_json(), shape.to_vec()])
+            }
+            Dtype::Vlen(v) => json!({ "vlen": v.base.to_json() }),
+            Dtype::FixedString(s) => string(s, Some(s.size)),
+            Dtype::VlenString(s) => string(s, None),
+            Dtype::Enum(e) => {
+                let members: serde_json::Map<String, Json> =
+                    e.members.iter().map(|(n, v)| (n.clone(), int_value(*v))).collect();
+                json!({ "enum": Dtype::Int(e.base).to_json(), "members": members })
+            }
+            Dtype::Reference(ReferenceKind::Object, _) => json!({ "reference": "object" }),
+            Dtype::Reference(ReferenceKind::Region, _) => json!({ "reference": "region" }),
+            Dtype::Opaque(n, tag) => json!({ "opaque": n, "tag": &**tag }),
+            Dtype::Bitfield(i) => json!({ "bitfield": Dtype::Int(*i).to_json() }),
+            Dtype::Int(i) => odd_int(i),
+            Dtype::Float(f) | Dtype::Complex(f) => {
+                let mut o = json!({ "float": f.size, "order": if f.order == super::ByteOrder::Big { ">" } else { "<" } });
+                if let FloatFormat::Custom(l) = &f.format {
+                    o["precision"] = l.precision.into();
+                    o["exponent"] = l.exponent_bits.into();
+                    o["mantissa"] = l.mantissa_bits.into();
+                }
+                if matches!(self, Dtype::Complex(_)) { json!({ "complex": o }) } else { o }
+            }
+            _ => Json::Null,
+        }
+    }
+}
+
+fn struct_fields(s: &super::Struct) -> Vec<Json> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    for f in &s.fields {
+        if f.offset > at {
+            out.push(json!(["", format!("|V{}", f.offset - at)]));
+        }
+        at = f.offset.saturating_add(f.dtype.itemsize());
+        let (base, shape) = f.dtype.split_subarray();
+        let name = match &f.title {
+            Some(t) => json!([t, f.name]),
+            None => json!(f.name),
+        };
+        let mut field = vec![name, base.to_json()];
+        if !shape.is_empty() {
+            field.push(json!(shape.to_vec()));
+        }
+        out.push(Json::Array(field));
+    }
+    if s.itemsize > at {
+        out.push(json!(["", format!("|V{}", s.itemsize - at)]));
+    }
+    out
+}
+
+fn string(s: &StringType, length: Option<u32>) -> Json {
+    json!({ "string": {
+        "encoding": match s.charset { Charset::Ascii => "ascii", Charset::Utf8 => "utf-8" },
+        "length": length,
+        "padding": match s.padding {
+            Padding::NullTerminated => "null-terminated",
+            Padding::NullPadded => "null-padded",
+            Padding::SpacePadded => "space-padded",
+        },
+    }})
+}
+
+fn odd_int(i: &Int) -> Json {
+    json!({ "integer": i.size, "signed": i.signed, "bit_offset": i.bit_offset, "precision": i.precision })
+}
+
+fn int_value(v: i128) -> Json {
+    i64::try_from(v).map(Json::from).or_else(|_| u64::try_from(v).map(Json::from)).unwrap_or(Json::Null)
+}

@@ -1,0 +1,124 @@
+//! New files appear whole or not at all: a temporary file in the same directory, then one rename.
+
+use crate::{Error, Result};
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// A file being made. [`NewFile::commit`] puts it in place; dropping it leaves nothing behind.
+#[derive(Debug)]
+pub struct NewFile {
+    temp: NamedTempFile,
+    target: PathBuf,
+    replace: bool,
+}
+
+impl NewFile {
+    /// Starts a file that will appear at `target`; `replace` allows a file that is already there to be replaced.
+    ///
+    /// # Errors
+    /// `Usage` when the target exists and must not be replaced, `Io` when its directory cannot be written.
+    pub fn create(target: impl AsRef<Path>, replace: bool) -> Result<NewFile> {
+        let target = target.as_ref().to_path_buf();
+        if !replace && target.symlink_metadata().is_ok() {
+            return Err(exists(&target));
+        }
+        let dir = match target.parent() {
+            Some(p) if !p.as_os_str().is_empty() => p,
+            _ => Path::new("."),
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".slab-");
+        #[cfg(unix)]
+        {
+            // Ordinary files take the umask's permissions; a temporary file would be private for ever.
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let temp = builder.tempfile_in(dir).map_err(|e| Error::io(e, "cannot create").file(&target))?;
+        Ok(NewFile { temp, target, replace })
+    }
+
+    /// Where the file will appear.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// The file being made, for reads and writes by position.
+    pub fn file(&self) -> &File {
+        self.temp.as_file()
+    }
+
+    /// Puts the file in place. Its bytes reach the disk before its name does.
+    ///
+    /// # Errors
+    /// `Io`; `Usage` when a file has appeared at the target meanwhile and must not be replaced.
+    pub fn commit(self) -> Result<()> {
+        let NewFile { temp, target, replace } = self;
+        temp.as_file().sync_all().map_err(|e| Error::io(e, "cannot sync").file(&target))?;
+        let done = if replace { temp.persist(&target) } else { temp.persist_noclobber(&target) };
+        done.map(drop).map_err(|e| match e.error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&target),
+            _ => Error::io(e.error, "cannot put the new file in place").file(&target),
+        })
+    }
+}
+
+fn exists(target: &Path) -> Error {
+    Error::usage("already exists").file(target).hint("use --force to replace it")
+}
+
+impl Write for NewFile {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.temp.as_file_mut().write(buf)
+    }
+    fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.temp.as_file_mut().write_vectored(bufs)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.temp.as_file_mut().flush()
+    }
+}
+
+impl Seek for NewFile {
+    fn seek(&mut self, pos: io::SeekFrom) -> io::Result<u64> {
+        self.temp.as_file_mut().seek(pos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appears_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let mut f = NewFile::create(&path, false).unwrap();
+        f.write_all(b"half").unwrap();
+        drop(f);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+        let mut f = NewFile::create(&path, false).unwrap();
+        f.write_all(b"whole").unwrap();
+        assert!(!path.exists());
+        f.commit().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+
+        assert!(NewFile::create(&path, false).is_err());
+        let f = NewFile::create(&path, true).unwrap();
+        drop(f);
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn a_file_that_appears_meanwhile_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let f = NewFile::create(&path, false).unwrap();
+        std::fs::write(&path, b"theirs").unwrap();
+        assert!(f.commit().is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"theirs");
+    }
+}

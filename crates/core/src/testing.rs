@@ -1,0 +1,59 @@
+//! What the tests of every crate share: the oracle interpreters and the folder of real files.
+//!
+//! Not part of the public interface.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository's root.
+pub fn repo() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().and_then(Path::parent).unwrap_or(here).to_path_buf()
+}
+
+/// The Python with the reference tools, named by `HYPERSLAB_PYTHON`; says so when there is none.
+pub fn oracle_python() -> Option<PathBuf> {
+    oracle("HYPERSLAB_PYTHON")
+}
+
+/// An oracle interpreter named by another variable (`HYPERSLAB_PYTHON_112`: h5py on HDF5 1.12, `_114`: 1.14).
+pub fn oracle(variable: &str) -> Option<PathBuf> {
+    let python = std::env::var_os(variable).map(PathBuf::from);
+    if python.is_none() {
+        println!("oracle: not run ({variable} is not set; use cargo xtask test)");
+    }
+    python
+}
+
+/// The folder of real files: `HYPERSLAB_CORPUS`, else beside the checkout; says so when there is none.
+pub fn corpus() -> Option<PathBuf> {
+    let beside = || repo().parent().map(|p| p.join("shared/corpus"));
+    let found =
+        std::env::var_os("HYPERSLAB_CORPUS").map(PathBuf::from).or_else(beside).filter(|p| p.is_dir());
+    if found.is_none() {
+        println!("corpus: not run (set HYPERSLAB_CORPUS)");
+    }
+    found
+}
+
+/// A file of the project's fixtures.
+pub fn fixture(name: &str) -> PathBuf {
+    repo().join("fixtures/files").join(name)
+}
+
+/// Runs a script in an oracle interpreter and returns what it prints.
+///
+/// # Panics
+/// When it fails: the script's own message is the test's failure.
+#[expect(clippy::panic, reason = "a test helper: the panic is the failure report")]
+pub fn run_python(python: &Path, script: &str, args: &[&std::ffi::OsStr]) -> String {
+    let out = Command::new(python)
+        .args(["-W", "error::DeprecationWarning:__main__", "-c", script])
+        .args(args)
+        .output();
+    match out {
+        Ok(o) if o.status.success() => String::from_utf8_lossy(&o.stdout).into_owned(),
+        Ok(o) => panic!("oracle script failed:\n{}", String::from_utf8_lossy(&o.stderr)),
+        Err(e) => panic!("cannot run {}: {e}", python.display()),
+    }
+}
