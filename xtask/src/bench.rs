@@ -1,0 +1,282 @@
+//! `cargo xtask bench`: us and each peer in turns on the same data, in one run, into `docs/benchmarks.md`.
+//!
+//! Both sides are programs that time one operation many times and print the samples as JSON: `bench/` is ours,
+//! `bench/peers/*.py` are the peers. A round is one run of each; a side's number is the median over rounds of the
+//! round's median, and a row is the ratio of the two. What a row claims is written once, in [`ROWS`].
+
+use std::path::{Path, PathBuf};
+
+use crate::machine;
+use crate::run::{Result, cargo, command, make_dir, output, remove_dir, root, run, target, write};
+use crate::venv;
+
+/// Rounds of a whole run: enough that one disturbed round moves no median.
+const ROUNDS: usize = 7;
+
+/// One claim.
+struct Row {
+    /// The name on the command line, and the operation's name in our program.
+    name: &'static str,
+    what: &'static str,
+    /// The peer as the table names it, its script and its operation; no script: an operation of our own program.
+    peer: &'static str,
+    script: Option<&'static str>,
+    operation: &'static str,
+    unit: Unit,
+    goal: Goal,
+}
+
+#[derive(Clone, Copy)]
+enum Unit {
+    /// Samples are seconds for one operation.
+    Seconds,
+    /// Samples are seconds for one message; shown as messages per second.
+    Messages,
+}
+
+#[derive(Clone, Copy)]
+enum Goal {
+    /// At most so many seconds.
+    AtMost(f64),
+    /// At least so many messages per second.
+    Rate(f64),
+    /// At most so many times the peer.
+    Ratio(f64),
+}
+
+const ROWS: &[Row] = &[
+    Row {
+        name: "image-deserialize",
+        what: "image of 1000x500 f64: bytes to a checked view",
+        peer: "h5py `File.in_memory(image)[..][()]`",
+        script: Some("image.py"),
+        operation: "read-in-memory",
+        unit: Unit::Seconds,
+        goal: Goal::AtMost(0.3e-6),
+    },
+    Row {
+        name: "image-deserialize",
+        what: "the same",
+        peer: "h5py `File(BytesIO(image))[..][()]`",
+        script: Some("image.py"),
+        operation: "read-bytesio",
+        unit: Unit::Seconds,
+        goal: Goal::AtMost(0.3e-6),
+    },
+    Row {
+        name: "image-serialize-fresh",
+        what: "1000x500 f64 to an image, fresh memory",
+        peer: "memcpy into fresh memory",
+        script: None,
+        operation: "memcpy-fresh",
+        unit: Unit::Seconds,
+        goal: Goal::Ratio(1.1),
+    },
+    Row {
+        name: "image-serialize-warm",
+        what: "1000x500 f64 to an image, memory used again",
+        peer: "memcpy into memory used again",
+        script: None,
+        operation: "memcpy-warm",
+        unit: Unit::Seconds,
+        goal: Goal::Ratio(1.1),
+    },
+    Row {
+        name: "image-serialize-fresh",
+        what: "1000x500 f64 to an image, fresh memory",
+        peer: "h5py `File(BytesIO(), 'w')`, `create_dataset`, `getvalue`",
+        script: Some("image.py"),
+        operation: "write-bytesio",
+        unit: Unit::Seconds,
+        goal: Goal::Ratio(1.0),
+    },
+    Row {
+        name: "log-append",
+        what: "append 206 B messages by thousands to a raw message log",
+        peer: "larpix-control `to_rawfile`, by thousands",
+        script: Some("log.py"),
+        operation: "append-1000",
+        unit: Unit::Messages,
+        goal: Goal::Rate(8e6),
+    },
+    Row {
+        name: "nco-read",
+        what: "open and read a small NCO (decoders 60x2, solver info)",
+        peer: "`nengo.utils.nco.read`",
+        script: Some("nco.py"),
+        operation: "read",
+        unit: Unit::Seconds,
+        goal: Goal::AtMost(10e-6),
+    },
+    Row {
+        name: "npy-load",
+        what: "open and load a small NPY (100 f64)",
+        peer: "`numpy.load`",
+        script: Some("npy.py"),
+        operation: "load",
+        unit: Unit::Seconds,
+        goal: Goal::AtMost(4e-6),
+    },
+];
+
+/// Runs the named rows, or all; only a run of all rows writes the file.
+pub(crate) fn main(args: &[String]) -> Result<()> {
+    if let Some(unknown) = args.iter().find(|arg| ROWS.iter().all(|row| row.name != *arg)) {
+        let mut names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        names.dedup();
+        return Err(format!("there is no row {unknown:?}; there are: {}", names.join(", ")));
+    }
+    let python = venv::current()?;
+    run(cargo().args(["build", "--release", "--package", "hyperslab-bench"]))?;
+    let ours = target().join("release/hyperslab-bench");
+    let scratch = scratch();
+    remove_dir(&scratch)?;
+    make_dir(&scratch)?;
+    let result = table(&ours, &python, &scratch, args);
+    remove_dir(&scratch)?;
+    let table = result?;
+    print!("{table}");
+    if args.is_empty() {
+        let text = format!("{}\n{table}", head(&python, &scratch)?);
+        write(&root().join("docs/benchmarks.md"), &text)?;
+    }
+    Ok(())
+}
+
+/// Memory-backed where there is such a place: the numbers are about the programs, not about a disk.
+fn scratch() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let base = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
+    base.join(format!("hyperslab-bench-{}", std::process::id()))
+}
+
+fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<String> {
+    run(command(python).arg("-B").arg(root().join("bench/peers/data.py")).arg(scratch))?;
+    run(command(ours).arg("prepare").arg(scratch))?;
+    let mut text = String::from(
+        "| what | ours | peer | peer's | time, ours / peer's | goal | met |\n|---|---|---|---|---|---|---|\n",
+    );
+    for row in ROWS.iter().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)) {
+        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            mine.push(median(samples(command(ours).arg(row.name).arg(scratch))?)?);
+            let mut peer = match row.script {
+                None => command(ours),
+                Some(script) => {
+                    let mut peer = command(python);
+                    // A numpy on the kernels chosen for older builds would be a slower peer than it is.
+                    peer.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
+                    peer.arg("-B").arg(root().join("bench/peers").join(script));
+                    peer
+                }
+            };
+            theirs.push(median(samples(peer.arg(row.operation).arg(scratch))?)?);
+        }
+        let (mine, theirs) = (median(mine)?, median(theirs)?);
+        eprintln!(
+            "bench: {}: {} beside {} ({})",
+            row.name,
+            row.unit.show(mine),
+            row.unit.show(theirs),
+            row.peer
+        );
+        text.push_str(&row.line(mine, theirs));
+    }
+    Ok(text)
+}
+
+impl Row {
+    fn line(&self, mine: f64, theirs: f64) -> String {
+        let ratio = mine / theirs;
+        let ratio_shown = if ratio < 0.1 { format!("1 / {:.0}", 1.0 / ratio) } else { format!("{ratio:.2}") };
+        let (goal, met) = match self.goal {
+            Goal::AtMost(limit) => (format!("≤ {}", self.unit.show(limit)), mine <= limit),
+            Goal::Rate(rate) => (format!("≥ {}", self.unit.show(1.0 / rate)), 1.0 / mine >= rate),
+            Goal::Ratio(limit) => (format!("≤ {limit} x"), ratio <= limit),
+        };
+        let met = if met { "yes" } else { "**no**" };
+        let (mine, theirs) = (self.unit.show(mine), self.unit.show(theirs));
+        format!("| {} | {mine} | {} | {theirs} | {ratio_shown} | {goal} | {met} |\n", self.what, self.peer)
+    }
+}
+
+impl Unit {
+    fn show(self, seconds: f64) -> String {
+        match self {
+            Unit::Seconds if seconds < 1e-6 => format!("{:.2} µs", seconds * 1e6),
+            Unit::Seconds if seconds < 1e-3 => format!("{:.1} µs", seconds * 1e6),
+            Unit::Seconds => format!("{:.2} ms", seconds * 1e3),
+            Unit::Messages if seconds <= 1e-6 => format!("{:.2} M msg/s", 1e-6 / seconds),
+            Unit::Messages => format!("{:.1} k msg/s", 1e-3 / seconds),
+        }
+    }
+}
+
+/// Runs one side of a round; it prints `{"samples": [seconds, ..]}`.
+fn samples(side: &mut std::process::Command) -> Result<Vec<f64>> {
+    let text = output(side)?;
+    let shown = crate::run::shown(side);
+    let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| format!("{shown}: {e}"))?;
+    let samples = json.get("samples").and_then(serde_json::Value::as_array);
+    let samples = samples.ok_or_else(|| format!("{shown}: no samples"))?;
+    Ok(samples.iter().filter_map(serde_json::Value::as_f64).collect())
+}
+
+fn median(mut values: Vec<f64>) -> Result<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = values.get(middle).ok_or("a benchmark gave no samples")?;
+    match values.len() % 2 {
+        0 => Ok((upper + values.get(middle.wrapping_sub(1)).unwrap_or(upper)) / 2.0),
+        _ => Ok(*upper),
+    }
+}
+
+fn head(python: &Path, scratch: &Path) -> Result<String> {
+    let versions = output(command(python).args(["-c", "\
+import sys, numpy, h5py, nengo
+from importlib.metadata import version
+print(f'Python {sys.version.split()[0]}, numpy {numpy.__version__}, h5py {h5py.__version__} '
+      f'(HDF5 {h5py.version.hdf5_version}), nengo {nengo.__version__}, larpix-control {version(\"larpix-control\")}')"]))?;
+    let place = if scratch.starts_with("/dev/shm") {
+        "memory-backed storage (`/dev/shm`)"
+    } else {
+        "the temporary folder"
+    };
+    let mut text = format!(
+        "# Benchmarks\n\n\
+         Written by `cargo xtask bench`; the one place where speed is claimed. Do not edit.\n\n\
+         Each row is one run of us and one of the peer in turns, {ROUNDS} rounds, on the same data: medians over\n\
+         rounds of each round's median. Times drift on shared machines; the ratios are what to trust. All files, the\n\
+         message log of both sides included, lie in {place}, warm; what is timed for a file includes opening and\n\
+         closing it. A log append by larpix-control opens and closes the file each time, as its `to_rawfile` does.\n\n\
+         - date: {}, commit {}\n",
+        machine::today(),
+        machine::commit(),
+    );
+    for line in machine::lines() {
+        text.push_str(&format!("- {line}\n"));
+    }
+    text.push_str(&format!("- peers: {}\n", versions.trim()));
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unit, median};
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Ok(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Ok(2.5));
+        assert!(median(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn units() {
+        assert_eq!(Unit::Seconds.show(2.0e-7), "0.20 µs");
+        assert_eq!(Unit::Seconds.show(5.4e-3), "5.40 ms");
+        assert_eq!(Unit::Messages.show(1.0 / 8.9e6), "8.90 M msg/s");
+        assert_eq!(Unit::Messages.show(1.0 / 58e3), "58.0 k msg/s");
+    }
+}

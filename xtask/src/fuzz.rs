@@ -1,0 +1,168 @@
+//! `cargo xtask fuzz`: the decoders on hostile bytes, through cargo-fuzz on the stable toolchain.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::run::{Result, ask, cargo, command, files_below, make_dir, output, read, root, run, target};
+use crate::test;
+
+/// The release that is installed when there is none.
+const CARGO_FUZZ: &str = "0.13.2";
+/// A decoder holds its limits to less than this; what needs more has found an unbounded allocation.
+const MEMORY_MIB: u32 = 2048;
+/// One input is small: what takes longer has found a hang.
+const TIMEOUT_SECONDS: u32 = 10;
+const MAX_INPUT: u32 = 256 * 1024;
+
+/// What one target's run came to.
+pub(crate) struct Outcome {
+    pub(crate) target: String,
+    pub(crate) executions: u64,
+    pub(crate) failure: Option<String>,
+}
+
+/// Runs the named targets, or all, for `--seconds N` each (60).
+pub(crate) fn main(args: &[String]) -> Result<()> {
+    let (seconds, names) = options(args, 60)?;
+    let outcomes = run_targets(seconds, &names)?;
+    let mut failed = 0_usize;
+    for outcome in &outcomes {
+        match &outcome.failure {
+            None => println!("fuzz: {}: {} executions, nothing found", outcome.target, outcome.executions),
+            Some(why) => {
+                failed += 1;
+                println!("fuzz: {}: FAILED after {} executions: {why}", outcome.target, outcome.executions);
+            }
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(format!("{failed} of {} targets failed", outcomes.len())) }
+}
+
+/// `--seconds N` and the names that are left.
+pub(crate) fn options(args: &[String], default: u64) -> Result<(u64, Vec<String>)> {
+    let mut seconds = default;
+    let mut names = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--seconds" {
+            let number = args.next().ok_or("--seconds needs a number")?;
+            seconds = number.parse().map_err(|_| format!("--seconds {number}: not a number"))?;
+        } else if arg.starts_with('-') {
+            return Err(format!("{arg}: no such option"));
+        } else {
+            names.push(arg.clone());
+        }
+    }
+    Ok((seconds, names))
+}
+
+/// Every file in `fuzz/fuzz_targets` is a target, and `fuzz/Cargo.toml` must list it.
+pub(crate) fn targets() -> Result<Vec<String>> {
+    let manifest = read(&root().join("fuzz/Cargo.toml"))?;
+    let mut names = Vec::new();
+    for file in files_below(&root().join("fuzz/fuzz_targets"))? {
+        let Some(name) = file.to_str().and_then(|f| f.strip_suffix(".rs")) else { continue };
+        if !manifest.contains(&format!("name = \"{name}\"")) {
+            return Err(format!("fuzz/fuzz_targets/{name}.rs has no [[bin]] in fuzz/Cargo.toml"));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
+/// Compiles the targets without linking libFuzzer, so that they cannot fall behind the crates.
+pub(crate) fn check() -> Result<()> {
+    let count = targets()?.len();
+    let mut check = cargo();
+    check.args(["check", "--locked", "--manifest-path"]).arg(root().join("fuzz/Cargo.toml"));
+    check.env("CARGO_TARGET_DIR", target().join("fuzz-check"));
+    // The library is linked when targets run; a check needs no C++ compiler.
+    check.env("CUSTOM_LIBFUZZER_PATH", "/nonexistent/libfuzzer.a");
+    run(&mut check)?;
+    eprintln!("fuzz: {count} targets compile");
+    Ok(())
+}
+
+/// Runs targets one after the other; a finding stops its own target only.
+pub(crate) fn run_targets(seconds: u64, names: &[String]) -> Result<Vec<Outcome>> {
+    let all = targets()?;
+    if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
+        return Err(format!("there is no fuzz target {unknown:?}; there are: {}", all.join(", ")));
+    }
+    let tool = cargo_fuzz()?;
+    let chosen = if names.is_empty() { &all } else { names };
+    chosen.iter().map(|name| run_target(&tool, name, seconds)).collect()
+}
+
+fn run_target(tool: &Path, name: &str, seconds: u64) -> Result<Outcome> {
+    let corpus = root().join("fuzz/corpus").join(name);
+    make_dir(&corpus)?;
+    let mut fuzz = command(tool);
+    // Run from `fuzz/`: cargo-fuzz looks for its own manifest from the current directory.
+    fuzz.current_dir(root().join("fuzz")).env("RUSTC_BOOTSTRAP", "1");
+    fuzz.env("CARGO_TARGET_DIR", target().join("fuzz"));
+    fuzz.args(["fuzz", "run", "--fuzz-dir", ".", name]).arg(&corpus).args(seeds(name)).arg("--");
+    fuzz.arg(format!("-max_total_time={seconds}"));
+    fuzz.arg(format!("-rss_limit_mb={MEMORY_MIB}"));
+    fuzz.arg(format!("-malloc_limit_mb={MEMORY_MIB}"));
+    fuzz.arg(format!("-timeout={TIMEOUT_SECONDS}"));
+    fuzz.arg(format!("-max_len={MAX_INPUT}"));
+    fuzz.args(["-print_final_stats=1", "-verbosity=0", "-close_fd_mask=1"]);
+    eprintln!("fuzz: {name} for {seconds} s");
+    let log = target().join(format!("fuzz-{name}.log"));
+    let file = std::fs::File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let status = fuzz.stdout(std::process::Stdio::null()).stderr(file).status();
+    let status = status.map_err(|e| format!("cargo fuzz run {name}: {e}"))?;
+    let text = std::fs::read(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let text = String::from_utf8_lossy(&text);
+    let executions = text
+        .lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))
+        .and_then(|number| number.trim().parse().ok())
+        .unwrap_or(0);
+    let failure = (!status.success()).then(|| {
+        let said = ["SUMMARY:", "panicked at", "ERROR:", "error:", "error["];
+        let why = said.iter().find_map(|mark| text.lines().find(|line| line.contains(mark)));
+        format!("{} (see {})", why.unwrap_or("no reason given").trim(), log.display())
+    });
+    Ok(Outcome { target: name.to_owned(), executions, failure })
+}
+
+/// The fixtures and sample files that a target starts from, by the format that its name begins with.
+fn seeds(name: &str) -> Vec<PathBuf> {
+    let folders: &[&str] = match name.split('_').next().unwrap_or(name) {
+        "npy" => &["npy"],
+        "npz" => &["npz"],
+        "raw" | "text" => &["raw"],
+        "nco" | "unpickle" | "pickle" => &["nco", "demo"],
+        "pacman" => &["demo", "larpix"],
+        "hdf5" | "ea" | "global" | "larpix" => &["hdf5", "larpix"],
+        _ => &[],
+    };
+    let corpora: &[&str] = match name.split('_').next().unwrap_or(name) {
+        "npy" => &["npy/npy"],
+        "npz" => &["npy/npz"],
+        "nco" | "unpickle" | "pickle" => &["nengo"],
+        "hdf5" | "ea" | "global" | "larpix" => &["hdf5/files", "larpix"],
+        _ => &[],
+    };
+    let own = folders.iter().map(|folder| root().join("fixtures/files").join(folder));
+    let sample = test::corpus().into_iter().flat_map(|corpus| corpora.iter().map(move |c| corpus.join(c)));
+    let hostile = std::iter::once(root().join("fixtures/hostile"));
+    own.chain(sample).chain(hostile).filter(|path| path.is_dir()).collect()
+}
+
+/// cargo-fuzz from `target/tools`, installed there when it is missing.
+fn cargo_fuzz() -> Result<PathBuf> {
+    let tools = target().join("tools");
+    let tool = tools.join("bin/cargo-fuzz");
+    if ask(&tool.to_string_lossy(), &["--version"]).is_some_and(|v| v.ends_with(CARGO_FUZZ)) {
+        return Ok(tool);
+    }
+    eprintln!("fuzz: installing cargo-fuzz {CARGO_FUZZ} into {}", tools.display());
+    let mut install: Command = cargo();
+    install.args(["install", "cargo-fuzz", "--locked", "--version", CARGO_FUZZ, "--root"]).arg(&tools);
+    run(&mut install)?;
+    output(command(&tool).arg("--version"))?;
+    Ok(tool)
+}

@@ -1,0 +1,110 @@
+//! `cargo xtask test`: every test of the workspace, with the real tools at hand.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::run::{Result, cargo, root, shown};
+use crate::venv;
+
+/// Runs `cargo test --workspace --all-features ARGS`.
+pub(crate) fn main(args: &[String]) -> Result<()> {
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--all-features"]).args(args);
+    for (variable, python) in venv::all()? {
+        tests.env(variable, python);
+    }
+    if let Some(corpus) = corpus() {
+        tests.env("HYPERSLAB_CORPUS", corpus);
+    }
+    let count = counted(&mut tests)?;
+    println!("{}", count.summary());
+    if count.success { Ok(()) } else { Err(format!("{}: not every test passed", shown(&tests))) }
+}
+
+/// The folder of sample files, where there is one.
+pub(crate) fn corpus() -> Option<PathBuf> {
+    let path = match std::env::var_os("HYPERSLAB_CORPUS") {
+        Some(path) => PathBuf::from(path),
+        None => root().join("../shared/corpus"),
+    };
+    path.canonicalize().ok()
+}
+
+/// What the closing lines of cargo's test runners add up to.
+#[derive(Default)]
+pub(crate) struct Count {
+    pub(crate) success: bool,
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
+    /// Lines by which long tests report what they did, `soak: 1000 kills, ..`.
+    pub(crate) soak: Vec<String>,
+}
+
+impl Count {
+    fn add(&mut self, line: &str) {
+        if line.starts_with("soak:") {
+            self.soak.push(line.trim().to_owned());
+        }
+        let Some(rest) = line.trim().strip_prefix("test result:") else { return };
+        for part in rest.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let (Some(number), Some(what)) = (words.next(), words.next()) else { continue };
+            let Ok(number) = number.parse::<u64>() else { continue };
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+
+    /// What was not run is said, not left out; the last line is the count.
+    pub(crate) fn summary(&self) -> String {
+        let oracles = "oracles: numpy, h5py on HDF5 2.0, 1.14 and 1.12, nengo, larpix-control";
+        let corpus = match corpus() {
+            Some(path) => format!("corpus: {}", path.display()),
+            None => "corpus: not found, the tests on it were not run (HYPERSLAB_CORPUS names it)".to_owned(),
+        };
+        let skipped = if self.ignored > 0 { format!(", {} skipped", self.ignored) } else { String::new() };
+        format!("{oracles}\n{corpus}\ntests: {} passed, {} failed{skipped}", self.passed, self.failed)
+    }
+}
+
+/// Runs a test command, passes its output on as it comes, and adds up its closing lines.
+pub(crate) fn counted(tests: &mut Command) -> Result<Count> {
+    let problem = |e: std::io::Error| e.to_string();
+    let mut child = tests.stdout(Stdio::piped()).spawn().map_err(|e| format!("{}: {e}", shown(tests)))?;
+    let mut count = Count::default();
+    if let Some(stdout) = child.stdout.take() {
+        let mut reader = BufReader::new(stdout);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if reader.read_until(b'\n', &mut line).map_err(problem)? == 0 {
+                break;
+            }
+            let mut out = std::io::stdout().lock();
+            out.write_all(&line).and_then(|()| out.flush()).map_err(problem)?;
+            count.add(&String::from_utf8_lossy(&line));
+        }
+    }
+    count.success = child.wait().map_err(problem)?.success();
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Count;
+
+    #[test]
+    fn closing_lines_add_up() {
+        let mut count = Count::default();
+        count.add("test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.12s\n");
+        count.add("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.00s\n");
+        count.add("test tests::other ... ok\n");
+        assert_eq!((count.passed, count.failed, count.ignored), (13, 2, 3));
+    }
+}
