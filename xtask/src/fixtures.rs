@@ -74,7 +74,7 @@ fn check() -> Result<()> {
         }
     }
     eprintln!(
-        "fixtures: {equal} files are the same byte for byte, {close} in structure and to 1e-6 in value"
+        "fixtures: {equal} files are the same byte for byte, {close} in what they hold"
     );
     if problems.is_empty() {
         remove_dir(&fresh)
@@ -84,12 +84,13 @@ fn check() -> Result<()> {
     }
 }
 
-/// Solver output depends in its last digits on the linear algebra kernels of the processor: compared as values.
+/// Two kinds of file cannot be the same bytes every time: solver output depends in its last digits on the kernels of
+/// the processor, and HDF5 before 2.0 writes the time into groups. They are compared by what they hold.
 fn nearly(kept: &Path, made: &Path) -> Result<bool> {
-    if kept.extension().is_none_or(|e| e != "nco") {
+    if kept.extension().is_none_or(|e| e != "nco" && e != "h5") {
         return Ok(false);
     }
-    let compare = root().join("fixtures/make/_same_nco.py");
+    let compare = root().join("fixtures/make/_same.py");
     let answer = output(command(venv::current()?).arg("-B").arg(compare).arg(kept).arg(made))?;
     Ok(answer.trim() == "same")
 }
