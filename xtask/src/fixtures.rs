@@ -9,13 +9,19 @@ use crate::venv::{self, ORACLES};
 /// The folders below `fixtures/` whose content is generated, apart from the notes beside it.
 const GENERATED: [&str; 2] = ["files", "hostile"];
 
-/// Makes the fixtures, or with `--check` makes them elsewhere and compares.
+/// Makes all fixtures aside and compares; what differs is replaced, or with `--check` an error.
 pub(crate) fn main(args: &[String]) -> Result<()> {
-    match args {
-        [] => generate(&root().join("fixtures")),
-        [flag] if flag == "--check" => check(),
-        _ => Err("takes nothing or --check".to_owned()),
-    }
+    let only_check = match args {
+        [] => false,
+        [flag] if flag == "--check" => true,
+        _ => return Err("takes nothing or --check".to_owned()),
+    };
+    let fresh = target().join("fixtures-fresh");
+    remove_dir(&fresh)?;
+    make_dir(&fresh)?;
+    generate(&fresh)?;
+    compare(&fresh, only_check)?;
+    remove_dir(&fresh)
 }
 
 /// Runs each `fixtures/make/NAME.py ROOT` with each environment that its `# run with:` line names.
@@ -47,40 +53,47 @@ fn oracles_of(script: &Path) -> Result<Vec<String>> {
     Ok(named.unwrap_or("current").split_whitespace().map(str::to_owned).collect())
 }
 
-/// Every generated file is the same as in the repository, and nothing there comes from nowhere.
-fn check() -> Result<()> {
-    let fresh = target().join("fixtures-check");
-    remove_dir(&fresh)?;
-    make_dir(&fresh)?;
-    generate(&fresh)?;
-    let mut problems = Vec::new();
-    let mut equal = 0_usize;
-    let mut close = 0_usize;
+fn compare(fresh: &Path, only_check: bool) -> Result<()> {
+    let (mut equal, mut close, mut problems) = (0_usize, 0_usize, 0_usize);
+    let mut problem = |name: &Path, what: &str| {
+        problems += 1;
+        eprintln!("fixtures: {} {what}", name.display());
+    };
     for folder in GENERATED {
-        let (kept, made) = (root().join("fixtures").join(folder), fresh.join(folder));
-        let names: BTreeSet<PathBuf> = files_below(&kept)?.into_iter().chain(files_below(&made)?).collect();
+        let here = root().join("fixtures").join(folder);
+        let names: BTreeSet<PathBuf> =
+            files_below(&here)?.into_iter().chain(files_below(&fresh.join(folder))?).collect();
         for name in names.iter().filter(|name| !name.ends_with("README.md")) {
-            let (kept, made) = (kept.join(name), made.join(name));
-            let shown = Path::new("fixtures").join(folder).join(name);
-            match (std::fs::read(&kept), std::fs::read(&made)) {
-                (Ok(a), Ok(b)) if a == b => equal += 1,
-                (Ok(_), Ok(_)) if nearly(&kept, &made)? => close += 1,
-                (Ok(_), Ok(_)) => {
-                    problems.push(format!("{} differs from what its script makes", shown.display()))
+            let (kept, made) = (here.join(name), fresh.join(folder).join(name));
+            let shown = Path::new(folder).join(name);
+            match (std::fs::read(&kept).ok(), std::fs::read(&made).ok()) {
+                (Some(a), Some(b)) if a == b => equal += 1,
+                (Some(_), Some(_)) if nearly(&kept, &made)? => close += 1,
+                (Some(_), None) => problem(&shown, "is made by no script"),
+                (old, _) if only_check => {
+                    problem(
+                        &shown,
+                        if old.is_some() { "differs from what its script makes" } else { "is missing" },
+                    );
                 }
-                (Ok(_), Err(_)) => problems.push(format!("{} is made by no script", shown.display())),
-                (Err(_), _) => problems.push(format!("{} is missing", shown.display())),
+                (old, _) => {
+                    kept.parent().map_or(Ok(()), make_dir)?;
+                    std::fs::copy(&made, &kept).map_err(|e| format!("{}: {e}", kept.display()))?;
+                    eprintln!(
+                        "fixtures: {} is {}",
+                        shown.display(),
+                        if old.is_some() { "replaced" } else { "new" }
+                    );
+                }
             }
         }
     }
-    eprintln!(
-        "fixtures: {equal} files are the same byte for byte, {close} in what they hold"
-    );
-    if problems.is_empty() {
-        remove_dir(&fresh)
-    } else {
-        problems.iter().for_each(|problem| eprintln!("fixtures: {problem}"));
-        Err(format!("{} files are not up to date; run `cargo xtask fixtures`", problems.len()))
+    eprintln!("fixtures: {equal} files are the same byte for byte, {close} in what they hold");
+    match problems {
+        0 => Ok(()),
+        n => Err(format!(
+            "{n} files are not what the scripts in fixtures/make make; run `cargo xtask fixtures`"
+        )),
     }
 }
 
