@@ -8,8 +8,7 @@ use std::time::Instant;
 use crate::fuzz;
 use crate::machine;
 use crate::run::{Result, cargo, read, root, shown, write};
-use crate::test::counted;
-use crate::venv;
+use crate::test::with_oracles;
 
 const HEAD: &str = "\
 # Soak runs
@@ -28,10 +27,7 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
         let mut tests = cargo();
         tests.args(["test", "--workspace", "--all-features", "--release", "--", "--nocapture"]);
         tests.env("HYPERSLAB_SOAK", "1");
-        for (variable, python) in venv::all()? {
-            tests.env(variable, python);
-        }
-        let count = counted(&mut tests)?;
+        let count = with_oracles(&mut tests)?;
         failed += usize::from(!count.success);
         let result = format!("{} passed, {} failed", count.passed, count.failed);
         let line =

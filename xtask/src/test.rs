@@ -4,22 +4,35 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::run::{Result, cargo, root, shown};
+use crate::run::{Result, cargo, read, root, shown, target};
 use crate::venv;
 
 /// Runs `cargo test --workspace --all-features ARGS`.
 pub(crate) fn main(args: &[String]) -> Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--all-features"]).args(args);
+    let count = with_oracles(&mut tests)?;
+    println!("{}", count.summary());
+    if count.success { Ok(()) } else { Err(format!("{}: not every test passed", shown(&tests))) }
+}
+
+/// Runs a test command with the real tools and the sample files at hand, and counts.
+pub(crate) fn with_oracles(tests: &mut Command) -> Result<Count> {
     for (variable, python) in venv::all()? {
         tests.env(variable, python);
     }
-    if let Some(corpus) = corpus() {
-        tests.env("HYPERSLAB_CORPUS", corpus);
-    }
-    let count = counted(&mut tests)?;
-    println!("{}", count.summary());
-    if count.success { Ok(()) } else { Err(format!("{}: not every test passed", shown(&tests))) }
+    match corpus() {
+        Some(corpus) => tests.env("HYPERSLAB_CORPUS", corpus),
+        None => tests.env_remove("HYPERSLAB_CORPUS"),
+    };
+    // Tests write their names there when there are no sample files for them.
+    let not_run = target().join("tests-not-run");
+    std::fs::write(&not_run, "").map_err(|e| format!("{}: {e}", not_run.display()))?;
+    tests.env("HYPERSLAB_NOT_RUN", &not_run);
+    let mut count = counted(tests)?;
+    let names: std::collections::BTreeSet<String> = read(&not_run)?.lines().map(str::to_owned).collect();
+    count.without_corpus = names.len();
+    Ok(count)
 }
 
 /// The folder of sample files, where there is one.
@@ -38,6 +51,8 @@ pub(crate) struct Count {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) ignored: u64,
+    /// Tests that found no sample files.
+    pub(crate) without_corpus: usize,
     /// Lines by which long tests report what they did, `soak: 1000 kills, ..`.
     pub(crate) soak: Vec<String>,
 }
@@ -66,7 +81,9 @@ impl Count {
         let oracles = "oracles: numpy, h5py on HDF5 2.0, 1.14 and 1.12, nengo, larpix-control";
         let corpus = match corpus() {
             Some(path) => format!("corpus: {}", path.display()),
-            None => "corpus: not found, the tests on it were not run (HYPERSLAB_CORPUS names it)".to_owned(),
+            None => {
+                format!("corpus: {} tests not run (HYPERSLAB_CORPUS names the folder)", self.without_corpus)
+            }
         };
         let skipped = if self.ignored > 0 { format!(", {} skipped", self.ignored) } else { String::new() };
         format!("{oracles}\n{corpus}\ntests: {} passed, {} failed{skipped}", self.passed, self.failed)
@@ -74,7 +91,7 @@ impl Count {
 }
 
 /// Runs a test command, passes its output on as it comes, and adds up its closing lines.
-pub(crate) fn counted(tests: &mut Command) -> Result<Count> {
+fn counted(tests: &mut Command) -> Result<Count> {
     let problem = |e: std::io::Error| e.to_string();
     let mut child = tests.stdout(Stdio::piped()).spawn().map_err(|e| format!("{}: {e}", shown(tests)))?;
     let mut count = Count::default();
