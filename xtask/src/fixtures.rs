@@ -68,7 +68,8 @@ fn compare(fresh: &Path, only_check: bool) -> Result<()> {
             let shown = Path::new(folder).join(name);
             match (std::fs::read(&kept).ok(), std::fs::read(&made).ok()) {
                 (Some(a), Some(b)) if a == b => equal += 1,
-                (Some(_), Some(_)) if nearly(&kept, &made)? => close += 1,
+                // Never for hostile files: the comparison loads cache objects, which runs their pickles.
+                (Some(_), Some(_)) if folder == "files" && nearly(&kept, &made)? => close += 1,
                 (Some(_), None) => problem(&shown, "is made by no script"),
                 (old, _) if only_check => {
                     problem(
