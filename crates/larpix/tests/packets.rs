@@ -1,5 +1,7 @@
 //! Packet rows against larpix-control: its golden tables, its packet files, and the package itself.
 
+#![expect(clippy::unwrap_used, reason = "a panic is the failure report")]
+
 use hyperslab_core::testing;
 use hyperslab_larpix::packets::{self, PacketRows, ROW_BYTES};
 use hyperslab_larpix::pacman::Check;
