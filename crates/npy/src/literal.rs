@@ -1,0 +1,530 @@
+//! The few Python literals that an NPY header is made of, parsed without evaluating anything.
+//!
+//! One pass, no backtracking, bounded nesting. Strings, integers, booleans, tuples and lists are kept because a
+//! header can use them; floats, bytes, `None` and `...` are recognized only to be named in an error. Names, calls,
+//! operators, dicts inside the header's dict and sets are refused where they stand.
+//! Source: what CPython 3.11's `ast.literal_eval` accepts, as NumPy 2.4 calls it.
+
+use hyperslab_core::{Error, Result};
+use std::borrow::Cow;
+
+/// How deep brackets may nest (CPython stops at 200).
+const MAX_DEPTH: u32 = 100;
+
+/// A parsed literal.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Literal<'a> {
+    Str(Cow<'a, str>),
+    /// `None` when it does not fit 64 bits.
+    Int(Option<i64>),
+    Bool(bool),
+    Tuple(Vec<Literal<'a>>),
+    List(Vec<Literal<'a>>),
+    None,
+    /// Something that no header uses, by name.
+    Other(&'static str),
+}
+
+impl Literal<'_> {
+    /// What it is, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Literal::Str(_) => "a string",
+            Literal::Int(_) => "an integer",
+            Literal::Bool(_) => "a boolean",
+            Literal::Tuple(_) => "a tuple",
+            Literal::List(_) => "a list",
+            Literal::None => "None",
+            Literal::Other(what) => what,
+        }
+    }
+}
+
+/// Reads literals from header text. Positions in errors count from the start of that text.
+pub(crate) struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+    latin1: bool,
+    depth: u32,
+}
+
+impl<'a> Parser<'a> {
+    /// A parser of Latin-1 text (format versions 1 and 2, where Python 2's `3L` is an integer too) or of text
+    /// that is known to be UTF-8 (version 3).
+    pub(crate) fn new(text: &'a [u8], latin1: bool) -> Result<Parser<'a>> {
+        match text.iter().position(|&b| b == 0) {
+            Some(nul) => Err(Error::invalid("NUL byte in the header text").at(nul as u64)),
+            None => Ok(Parser { text, at: 0, latin1, depth: 0 }),
+        }
+    }
+
+    /// The pairs of the one dict that the text must be, handed to `entry` key by key.
+    pub(crate) fn dict(
+        &mut self,
+        mut entry: impl FnMut(Literal<'a>, Literal<'a>, u64) -> Result<()>,
+    ) -> Result<()> {
+        self.start()?;
+        let mut parens = 0u32;
+        while self.eat(b'(') {
+            parens += 1;
+            self.blank();
+        }
+        if !self.eat(b'{') {
+            return Err(self.unexpected("the header's dict"));
+        }
+        loop {
+            self.blank();
+            if self.eat(b'}') {
+                break;
+            }
+            let at = self.at as u64;
+            let key = self.value()?;
+            if !self.eat(b':') {
+                return Err(self.unexpected("':' after the key"));
+            }
+            let value = self.value()?;
+            entry(key, value, at)?;
+            if self.eat(b',') {
+                continue;
+            }
+            if self.eat(b'}') {
+                break;
+            }
+            return Err(self.unexpected("',' or '}'"));
+        }
+        for _ in 0..parens {
+            self.blank();
+            if !self.eat(b')') {
+                return Err(self.unexpected("')'"));
+            }
+        }
+        self.blank_lines();
+        if self.peek().is_some() { Err(self.unexpected("the end of the header")) } else { Ok(()) }
+    }
+
+    /// One literal and the blanks around it.
+    pub(crate) fn value(&mut self) -> Result<Literal<'a>> {
+        self.blank();
+        let v = match self.peek() {
+            Some(b'\'' | b'"') => self.strings()?,
+            Some(b'(') => self.parens()?,
+            Some(b'[') => {
+                self.deeper()?;
+                self.at += 1;
+                let items = self.items(b']')?.0;
+                self.depth -= 1;
+                Literal::List(items)
+            }
+            Some(b'0'..=b'9') => self.number(false)?,
+            Some(b'-' | b'+') => {
+                let negative = self.peek() == Some(b'-');
+                self.at += 1;
+                self.blank();
+                match self.peek() {
+                    Some(b'0'..=b'9') => self.number(negative)?,
+                    _ => return Err(self.unexpected("a number after the sign")),
+                }
+            }
+            Some(b'.') if self.text.get(self.at..self.at + 3) == Some(b"...") => {
+                self.at += 3;
+                Literal::Other("an ellipsis")
+            }
+            Some(b'.') => self.number(false)?,
+            Some(b'{') => return Err(self.fault("a dict or set where a header has none")),
+            Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => self.name()?,
+            _ => return Err(self.unexpected("a value")),
+        };
+        self.blank();
+        Ok(v)
+    }
+
+    fn parens(&mut self) -> Result<Literal<'a>> {
+        self.deeper()?;
+        self.at += 1;
+        let (mut items, comma) = self.items(b')')?;
+        self.depth -= 1;
+        // One value in parentheses without a comma is that value.
+        Ok(match items.pop() {
+            Some(only) if items.is_empty() && !comma => only,
+            Some(last) => {
+                items.push(last);
+                Literal::Tuple(items)
+            }
+            None => Literal::Tuple(items),
+        })
+    }
+
+    /// The items up to a closing bracket, and whether there was a comma.
+    fn items(&mut self, close: u8) -> Result<(Vec<Literal<'a>>, bool)> {
+        let mut out = Vec::new();
+        let mut comma = false;
+        loop {
+            self.blank();
+            if self.eat(close) {
+                return Ok((out, comma));
+            }
+            out.push(self.value()?);
+            if self.eat(b',') {
+                comma = true;
+            } else if self.eat(close) {
+                return Ok((out, comma));
+            } else {
+                return Err(self.unexpected(if close == b')' { "',' or ')'" } else { "',' or ']'" }));
+            }
+        }
+    }
+
+    fn deeper(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::limit(format!("brackets nested deeper than {MAX_DEPTH}")).at(self.at as u64));
+        }
+        Ok(())
+    }
+
+    fn name(&mut self) -> Result<Literal<'a>> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let len = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let (word, after) = rest.split_at(len);
+        if matches!(after.first(), Some(b'\'' | b'"')) && len <= 2 {
+            return self.strings();
+        }
+        let v = match word {
+            b"True" => Literal::Bool(true),
+            b"False" => Literal::Bool(false),
+            b"None" => Literal::None,
+            _ => {
+                let word = String::from_utf8_lossy(word.get(..40).unwrap_or(word));
+                return Err(self.fault(format!("the name {word} where only literals belong")));
+            }
+        };
+        self.at += len;
+        Ok(v)
+    }
+
+    /// An integer; floats and complex numbers are only recognized.
+    fn number(&mut self, negative: bool) -> Result<Literal<'a>> {
+        let start = self.at;
+        let radix = match (self.peek(), self.text.get(self.at + 1)) {
+            (Some(b'0'), Some(b'x' | b'X')) => 16,
+            (Some(b'0'), Some(b'o' | b'O')) => 8,
+            (Some(b'0'), Some(b'b' | b'B')) => 2,
+            _ => 10,
+        };
+        // An underscore may stand between digits, and after a prefix.
+        let mut underscore_allowed = radix != 10;
+        if radix != 10 {
+            self.at += 2;
+        }
+        let (mut value, mut digits, mut underscore) = (Some(0i64), 0usize, false);
+        while let Some(b) = self.peek() {
+            if b == b'_' {
+                if !underscore_allowed {
+                    return Err(self.unexpected("a digit"));
+                }
+                (underscore, underscore_allowed) = (true, false);
+            } else if let Some(d) = char::from(b).to_digit(radix) {
+                let d = i64::from(d);
+                let next = value.and_then(|v| v.checked_mul(radix.into()));
+                value = next.and_then(|v| if negative { v.checked_sub(d) } else { v.checked_add(d) });
+                digits += 1;
+                (underscore, underscore_allowed) = (false, true);
+            } else {
+                break;
+            }
+            self.at += 1;
+        }
+        if radix == 10 && matches!(self.peek(), Some(b'.' | b'e' | b'E' | b'j' | b'J')) {
+            while matches!(self.peek(), Some(b'0'..=b'9' | b'.' | b'_' | b'e' | b'E' | b'j' | b'J')) {
+                let exponent = matches!(self.peek(), Some(b'e' | b'E'));
+                self.at += 1;
+                if exponent && matches!(self.peek(), Some(b'+' | b'-')) {
+                    self.at += 1;
+                }
+            }
+            return Ok(Literal::Other("a float"));
+        }
+        let zero_led = radix == 10 && digits > 1 && self.text.get(start) == Some(&b'0') && value != Some(0);
+        if digits == 0 || underscore || zero_led {
+            self.at = start;
+            return Err(self.unexpected("a number"));
+        }
+        // Python 2 wrote long integers with a suffix.
+        let end = self.at;
+        self.blank();
+        if self.latin1 && self.peek() == Some(b'L') {
+            self.at += 1;
+        } else {
+            self.at = end;
+        }
+        if matches!(self.peek(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'0'..=b'9' | 0x80..)) {
+            return Err(self.unexpected("the end of the number"));
+        }
+        Ok(Literal::Int(value))
+    }
+
+    /// String literals side by side are one string.
+    fn strings(&mut self) -> Result<Literal<'a>> {
+        let mut all: Option<Cow<'a, str>> = None;
+        let mut bytes = false;
+        loop {
+            let (part, is_bytes) = self.string()?;
+            if all.is_some() && is_bytes != bytes {
+                return Err(self.fault("bytes and text side by side"));
+            }
+            bytes = is_bytes;
+            all = Some(match all {
+                None => part,
+                Some(s) => Cow::Owned(s.into_owned() + &part),
+            });
+            self.blank();
+            let prefix = |b: u8| matches!(b, b'u' | b'U' | b'r' | b'R' | b'b' | b'B');
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let quote = rest.iter().position(|&b| !prefix(b));
+            let more = quote.is_some_and(|q| q <= 2 && matches!(rest.get(q), Some(b'\'' | b'"')));
+            if !more {
+                break;
+            }
+        }
+        Ok(if bytes { Literal::Other("bytes") } else { Literal::Str(all.unwrap_or_default()) })
+    }
+
+    fn string(&mut self) -> Result<(Cow<'a, str>, bool)> {
+        let (mut raw, mut bytes, mut text) = (false, false, false);
+        while let Some(b) = self.peek() {
+            let flag = match b.to_ascii_lowercase() {
+                b'\'' | b'"' => break,
+                b'r' => &mut raw,
+                b'b' => &mut bytes,
+                b'u' => &mut text,
+                _ => return Err(self.unexpected("a plain string")),
+            };
+            if std::mem::replace(flag, true) {
+                return Err(self.unexpected("a plain string"));
+            }
+            self.at += 1;
+        }
+        if text && (raw || bytes) {
+            return Err(self.unexpected("a plain string"));
+        }
+        let quote = self.peek().unwrap_or(b'\'');
+        let triple = self.text.get(self.at..self.at + 3).is_some_and(|q| q.iter().all(|&b| b == quote));
+        let open = self.at;
+        self.at += if triple { 3 } else { 1 };
+        let start = self.at;
+        // Borrowed as long as every byte stands for itself.
+        let mut owned: Option<String> = None;
+        loop {
+            let Some(b) = self.peek() else {
+                self.at = open;
+                return Err(self.fault("a string without an end"));
+            };
+            if b == quote {
+                let here = self.text.get(self.at..self.at + 3);
+                if !triple || here.is_some_and(|q| q.iter().all(|&b| b == quote)) {
+                    break;
+                }
+            }
+            match b {
+                b'\n' | b'\r' if !triple => {
+                    self.at = open;
+                    return Err(self.fault("a string without an end"));
+                }
+                b'\\' if !raw => {
+                    let so_far = if owned.is_none() { self.plain(start)? } else { "" };
+                    let out = owned.get_or_insert_with(|| so_far.into());
+                    self.at += 1;
+                    self.escape(out)?;
+                }
+                b'\\' => {
+                    // In a raw string a backslash keeps the next character from ending it.
+                    for _ in 0..2 {
+                        if let (Some(c), Some(out)) = (self.character(), &mut owned) {
+                            out.push(c);
+                        }
+                    }
+                }
+                0x80.. => {
+                    let so_far = if owned.is_none() { self.plain(start)? } else { "" };
+                    let out = owned.get_or_insert_with(|| so_far.into());
+                    if let Some(c) = self.character() {
+                        out.push(c);
+                    }
+                }
+                _ => {
+                    self.at += 1;
+                    if let Some(out) = &mut owned {
+                        out.push(char::from(b));
+                    }
+                }
+            }
+        }
+        let s = match owned {
+            Some(s) => Cow::Owned(s),
+            None => Cow::Borrowed(self.plain(start)?),
+        };
+        self.at += if triple { 3 } else { 1 };
+        Ok((s, bytes))
+    }
+
+    /// The ASCII text from `start` to here.
+    fn plain(&self, start: usize) -> Result<&'a str> {
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        std::str::from_utf8(text).map_err(|_| self.fault("text in an unknown encoding"))
+    }
+
+    /// The next character, decoded.
+    fn character(&mut self) -> Option<char> {
+        let rest = self.text.get(self.at..)?;
+        if self.latin1 {
+            self.at += 1;
+            return rest.first().copied().map(char::from);
+        }
+        let len = match rest.first()? {
+            0..=0x7f => 1,
+            0x80..=0xdf => 2,
+            0xe0..=0xef => 3,
+            _ => 4,
+        };
+        let c = std::str::from_utf8(rest.get(..len)?).ok()?.chars().next()?;
+        self.at += len;
+        Some(c)
+    }
+
+    /// What follows a backslash.
+    fn escape(&mut self, out: &mut String) -> Result<()> {
+        let Some(b) = self.peek() else { return Err(self.fault("a string without an end")) };
+        self.at += 1;
+        let c = match b {
+            b'\n' => return Ok(()),
+            b'\r' => {
+                self.eat(b'\n');
+                return Ok(());
+            }
+            b'\\' | b'\'' | b'"' => char::from(b),
+            b'a' => '\x07',
+            b'b' => '\x08',
+            b'f' => '\x0c',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'v' => '\x0b',
+            b'0'..=b'7' => {
+                let mut v = u32::from(b - b'0');
+                for _ in 0..2 {
+                    let Some(d @ b'0'..=b'7') = self.peek() else { break };
+                    v = v * 8 + u32::from(d - b'0');
+                    self.at += 1;
+                }
+                self.code_point(v)?
+            }
+            b'x' => self.hex(2)?,
+            b'u' => self.hex(4)?,
+            b'U' => self.hex(8)?,
+            b'N' => {
+                return Err(
+                    Error::unsupported("a character by its Unicode name (\\N{..})").at(self.at as u64)
+                );
+            }
+            _ => {
+                out.push('\\');
+                self.at -= 1;
+                match self.character() {
+                    Some(c) => c,
+                    None => return Err(self.fault("text in an unknown encoding")),
+                }
+            }
+        };
+        out.push(c);
+        Ok(())
+    }
+
+    fn hex(&mut self, digits: usize) -> Result<char> {
+        let text = self.text.get(self.at..self.at + digits).and_then(|t| std::str::from_utf8(t).ok());
+        let value = text
+            .filter(|t| t.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|t| u32::from_str_radix(t, 16).ok());
+        let Some(value) = value else { return Err(self.unexpected(format!("{digits} hexadecimal digits"))) };
+        self.at += digits;
+        self.code_point(value)
+    }
+
+    fn code_point(&self, value: u32) -> Result<char> {
+        char::from_u32(value).ok_or_else(|| {
+            Error::unsupported(format!("the code point {value:#x}, which is not a character"))
+                .at(self.at as u64)
+        })
+    }
+
+    /// Blanks inside brackets: line ends, comments and continued lines too.
+    fn blank(&mut self) {
+        while let Some(b) = self.peek() {
+            match b {
+                b' ' | b'\t' | b'\x0c' | b'\n' | b'\r' => self.at += 1,
+                b'#' => self.comment(),
+                b'\\' => match self.text.get(self.at + 1..) {
+                    Some([b'\n', ..]) => self.at += 2,
+                    Some([b'\r', b'\n', ..]) => self.at += 3,
+                    _ => return,
+                },
+                _ => return,
+            }
+        }
+    }
+
+    /// Blanks after the dict, where a line may not be continued.
+    fn blank_lines(&mut self) {
+        while let Some(b) = self.peek() {
+            match b {
+                b' ' | b'\t' | b'\x0c' | b'\n' | b'\r' => self.at += 1,
+                b'#' => self.comment(),
+                _ => return,
+            }
+        }
+    }
+
+    /// Blanks before the dict: empty lines, but no indentation after one.
+    fn start(&mut self) -> Result<()> {
+        self.blank();
+        let before = self.text.get(..self.at).unwrap_or_default();
+        let indented = matches!(before.last(), Some(b' ' | b'\t'));
+        if indented && before.iter().any(|b| matches!(b, b'\n' | b'\r')) {
+            return Err(self.fault("indentation before the header's dict"));
+        }
+        Ok(())
+    }
+
+    fn comment(&mut self) {
+        while self.peek().is_some_and(|b| b != b'\n' && b != b'\r') {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    #[inline]
+    fn eat(&mut self, b: u8) -> bool {
+        let there = self.peek() == Some(b);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn fault(&self, what: impl Into<Cow<'static, str>>) -> Error {
+        Error::invalid(what).at(self.at as u64)
+    }
+
+    #[cold]
+    fn unexpected(&self, wanted: impl std::fmt::Display) -> Error {
+        match self.peek() {
+            None => self.fault(format!("the header ends where {wanted} belongs")),
+            Some(b @ 0x20..=0x7e) => self.fault(format!("{:?} where {wanted} belongs", char::from(b))),
+            Some(b) => self.fault(format!("byte {b:#04x} where {wanted} belongs")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
