@@ -1,0 +1,43 @@
+//! The link-info message: where a new-style group keeps links that do not lie in its header.
+//!
+//! Source: HDF5 File Format Specification 3.0, section IV.A.2.c.
+
+use crate::format::{Cursor, Put, Sizes};
+use hyperslab_core::Result;
+
+/// Dense storage of links; both addresses are absent when the links are messages of the header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkInfo {
+    /// Greatest creation order so far, where it is tracked.
+    pub max_creation_order: Option<u64>,
+    /// The fractal heap of the links.
+    pub heap: Option<u64>,
+    /// The version 2 B-tree that finds a link by name.
+    pub names: Option<u64>,
+    /// The version 2 B-tree that lists links in creation order.
+    pub order: Option<u64>,
+}
+
+impl LinkInfo {
+    /// Parses a message body.
+    ///
+    /// # Errors
+    /// `Invalid`, `Unsupported` for unknown versions.
+    pub fn parse(body: &[u8], sizes: Sizes, offset: u64) -> Result<LinkInfo> {
+        let mut c = Cursor::new(body, "link info", offset);
+        c.version(0, 0)?;
+        let flags = c.u8()?;
+        let max_creation_order = if flags & 1 != 0 { Some(c.u64()?) } else { None };
+        let heap = c.address(sizes)?;
+        let names = c.address(sizes)?;
+        let order = if flags & 2 != 0 { c.address(sizes)? } else { None };
+        Ok(LinkInfo { max_creation_order, heap, names, order })
+    }
+
+    /// Appends the body of a group whose links are messages of its header, in no kept order.
+    pub fn emit_compact(out: &mut Vec<u8>) {
+        out.extend_from_slice(&[0, 0]);
+        out.put_address(None);
+        out.put_address(None);
+    }
+}

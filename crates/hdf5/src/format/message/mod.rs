@@ -1,0 +1,54 @@
+//! Object header messages, one module each, and the numbers that name them.
+//!
+//! A message module offers `parse(body, ..)` and, where this crate writes it, `emit(.., &mut Vec<u8>)`. A body is
+//! the message without its header; `offset` is where it lies in the file, for error messages.
+//!
+//! Source: HDF5 File Format Specification 3.0 and 4.0, section IV.A.2.
+
+pub mod attribute;
+pub mod attribute_info;
+pub mod continuation;
+pub mod dataspace;
+pub mod datatype;
+pub mod fill_value;
+pub mod filter_pipeline;
+pub mod group_info;
+pub mod layout;
+pub mod link;
+pub mod link_info;
+pub mod shared;
+pub mod symbol_table;
+
+/// The numbers of the messages.
+pub mod kind {
+    /// Unused space.
+    pub const NIL: u16 = 0x00;
+    /// [Dataspace](super::dataspace).
+    pub const DATASPACE: u16 = 0x01;
+    /// [Link info](super::link_info).
+    pub const LINK_INFO: u16 = 0x02;
+    /// [Datatype](super::datatype).
+    pub const DATATYPE: u16 = 0x03;
+    /// [Fill value](super::fill_value) of HDF5 before 1.6.
+    pub const FILL_VALUE_OLD: u16 = 0x04;
+    /// [Fill value](super::fill_value).
+    pub const FILL_VALUE: u16 = 0x05;
+    /// [Link](super::link).
+    pub const LINK: u16 = 0x06;
+    /// External files that hold the raw data.
+    pub const EXTERNAL_FILES: u16 = 0x07;
+    /// [Data layout](super::layout).
+    pub const LAYOUT: u16 = 0x08;
+    /// [Group info](super::group_info).
+    pub const GROUP_INFO: u16 = 0x0a;
+    /// [Filter pipeline](super::filter_pipeline).
+    pub const FILTER_PIPELINE: u16 = 0x0b;
+    /// [Attribute](super::attribute).
+    pub const ATTRIBUTE: u16 = 0x0c;
+    /// [Continuation](super::continuation).
+    pub const CONTINUATION: u16 = 0x10;
+    /// [Symbol table](super::symbol_table).
+    pub const SYMBOL_TABLE: u16 = 0x11;
+    /// [Attribute info](super::attribute_info).
+    pub const ATTRIBUTE_INFO: u16 = 0x15;
+}

@@ -1,0 +1,41 @@
+//! The structures of an HDF5 file, one module each: parse a slice, emit bytes, no I/O.
+//!
+//! Not here: where the bytes come from and which structure follows which (`read`), and where new structures are
+//! put and in which order they are written (`write`, `append`). The modules follow the table of contents of the
+//! HDF5 File Format Specification (versions 3.0 and 4.0): superblock, B-trees, groups, heaps, object headers with
+//! their messages, chunk indexes.
+
+pub mod btree_v1;
+pub mod checksum;
+pub mod cursor;
+pub mod local_heap;
+pub mod message;
+pub mod object_header;
+pub mod put;
+pub mod superblock;
+pub mod symbol_node;
+
+pub use cursor::Cursor;
+pub use put::Put;
+
+/// The address that points nowhere: all bits set.
+pub const UNDEFINED: u64 = u64::MAX;
+
+/// How many bytes a file gives to addresses and to lengths; the superblock says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of an address: 2, 4 or 8.
+    pub offset: u8,
+    /// Bytes of a length: 2, 4 or 8.
+    pub length: u8,
+}
+
+impl Sizes {
+    /// 8 and 8: what every library writes unless told otherwise, and the only thing emitted here.
+    pub const STANDARD: Sizes = Sizes { offset: 8, length: 8 };
+
+    /// Bytes of a stored reference to a variable-length element: count, heap address, object number.
+    pub fn vlen_reference(self) -> u32 {
+        8 + u32::from(self.offset)
+    }
+}

@@ -1,0 +1,377 @@
+//! Object headers: the list of messages that describes a group, dataset or named type.
+//!
+//! A header is a first chunk and any number of continuation chunks elsewhere; whoever reads follows the
+//! [continuation messages](super::message::continuation) and brings each chunk here.
+//!
+//! Source: HDF5 File Format Specification 3.0, section IV.A.1, versions 1 and 2.
+
+use super::{Cursor, Put, checksum};
+use crate::format::message::kind;
+use hyperslab_core::{Error, Result};
+
+const SIGNATURE: [u8; 4] = *b"OHDR";
+const CONTINUATION: [u8; 4] = *b"OCHK";
+const WHAT: &str = "object header";
+const WHAT_CONTINUATION: &str = "object header continuation";
+
+/// Enough bytes to parse any prefix.
+pub const MAX_PREFIX: usize = 34;
+
+/// Message flag: the body is a [shared message](super::message::shared).
+pub const SHARED: u8 = 0x02;
+/// Message flag: whoever does not know the message must not open the object.
+pub const FAIL_IF_UNKNOWN: u8 = 0x80;
+/// Header flag: messages carry their creation order.
+const ORDERED: u8 = 0x04;
+
+/// What stands before the messages of a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// 1 or 2.
+    pub version: u8,
+    /// Flags of version 2; 0 for version 1.
+    pub flags: u8,
+    /// Number of messages in all chunks (version 1).
+    pub message_count: Option<u16>,
+    /// Access, modification, change and birth time, seconds since 1970, where stored.
+    pub times: Option<[u32; 4]>,
+    /// Where the messages start.
+    pub start: usize,
+    /// Bytes of the messages of the first chunk.
+    pub area: u64,
+}
+
+impl Prefix {
+    /// Parses the start of an object header that lies at `base` in the file.
+    ///
+    /// # Errors
+    /// `Invalid` when it is none, `Unsupported` for an unknown version.
+    #[inline]
+    pub fn parse(bytes: &[u8], base: u64) -> Result<Prefix> {
+        let mut c = Cursor::new(bytes, WHAT, base);
+        if bytes.first_chunk::<4>() != Some(&SIGNATURE) {
+            return Self::parse_v1(c);
+        }
+        c.skip(4)?;
+        c.version(2, 2)?;
+        let flags = c.u8()?;
+        if flags & 0xc0 != 0 {
+            return Err(c.invalid(format!("reserved bits set in flags {flags:#04x}")));
+        }
+        let mut times = None;
+        if flags & 0x20 != 0 {
+            times = Some([c.u32()?, c.u32()?, c.u32()?, c.u32()?]);
+        }
+        if flags & 0x10 != 0 {
+            c.skip(4)?;
+        }
+        let area = c.uint(1 << (flags & 3))?;
+        Ok(Prefix { version: 2, flags, message_count: None, times, start: c.position(), area })
+    }
+
+    fn parse_v1(mut c: Cursor<'_>) -> Result<Prefix> {
+        if c.u8()? != 1 || c.u8()? != 0 {
+            return Err(Error::invalid("no object header here").reading(WHAT).at(c.offset_in_file() - 2));
+        }
+        let message_count = Some(c.u16()?);
+        c.skip(4)?;
+        let area = u64::from(c.u32()?);
+        c.skip(4)?;
+        Ok(Prefix { version: 1, flags: 0, message_count, times: None, start: c.position(), area })
+    }
+
+    /// Bytes of the whole first chunk: prefix, messages, checksum.
+    pub fn len(&self) -> u64 {
+        self.area.saturating_add(self.start as u64).saturating_add(if self.version == 1 { 0 } else { 4 })
+    }
+
+    /// Whether there is nothing, which no header is.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The messages of the first chunk, `bytes` being [`Prefix::len`] bytes at `base`; its checksum is checked.
+    ///
+    /// # Errors
+    /// `Invalid` for a wrong checksum or too few bytes.
+    #[inline]
+    pub fn messages<'a>(&self, bytes: &'a [u8], base: u64) -> Result<Messages<'a>> {
+        let whole = usize::try_from(self.len()).ok().and_then(|n| bytes.get(..n)).ok_or_else(|| {
+            Error::invalid(format!("{} bytes of messages where the file ends sooner", self.area))
+                .reading(WHAT)
+                .at(base)
+        })?;
+        let body = if self.version == 1 { whole } else { checksum::verify(whole, WHAT, base)? };
+        let area = body.get(self.start..).unwrap_or_default();
+        let at = base.saturating_add(self.start as u64);
+        Ok(Messages::new(*self, Cursor::new(area, WHAT, at)))
+    }
+
+    /// The messages of a continuation chunk, `bytes` being all of it, at `base`.
+    ///
+    /// # Errors
+    /// `Invalid` for a wrong signature or checksum.
+    pub fn continuation<'a>(&self, bytes: &'a [u8], base: u64) -> Result<Messages<'a>> {
+        if self.version == 1 {
+            return Ok(Messages::new(*self, Cursor::new(bytes, WHAT_CONTINUATION, base)));
+        }
+        let mut c = Cursor::new(bytes, WHAT_CONTINUATION, base);
+        c.signature(CONTINUATION)?;
+        let body = checksum::verify(bytes, WHAT_CONTINUATION, base)?;
+        let area = body.get(4..).unwrap_or_default();
+        Ok(Messages::new(*self, Cursor::new(area, WHAT_CONTINUATION, base.saturating_add(4))))
+    }
+}
+
+/// One message of a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// What it is: see [`kind`].
+    pub kind: u16,
+    /// Flags, for example [`SHARED`].
+    pub flags: u8,
+    /// Place in the order of creation, where the header keeps it.
+    pub creation_order: Option<u16>,
+    /// Its content.
+    pub body: &'a [u8],
+    /// Where the body lies in the file.
+    pub offset: u64,
+}
+
+/// The messages of one chunk, NIL messages passed over.
+#[derive(Clone, Debug)]
+pub struct Messages<'a> {
+    prefix: Prefix,
+    cursor: Cursor<'a>,
+}
+
+impl<'a> Messages<'a> {
+    fn new(prefix: Prefix, cursor: Cursor<'a>) -> Self {
+        Messages { prefix, cursor }
+    }
+
+    /// The next message, or `None` at the end of the chunk.
+    ///
+    /// # Errors
+    /// `Invalid` when a message leaves its chunk.
+    #[inline]
+    pub fn next_message(&mut self) -> Result<Option<Message<'a>>> {
+        let c = &mut self.cursor;
+        loop {
+            let (kind, size, flags, creation_order);
+            if self.prefix.version == 1 {
+                if c.remaining() == 0 {
+                    return Ok(None);
+                }
+                kind = c.u16()?;
+                size = c.u16()?;
+                flags = c.u8()?;
+                c.skip(3)?;
+                creation_order = None;
+            } else {
+                let ordered = self.prefix.flags & ORDERED != 0;
+                // What is too short for a message is a gap.
+                if c.remaining() < if ordered { 6 } else { 4 } {
+                    return Ok(None);
+                }
+                kind = c.u8()?.into();
+                size = c.u16()?;
+                flags = c.u8()?;
+                creation_order = if ordered { Some(c.u16()?) } else { None };
+            }
+            let offset = c.offset_in_file();
+            let body = c.bytes(size.into())?;
+            if kind != kind::NIL {
+                return Ok(Some(Message { kind, flags, creation_order, body, offset }));
+            }
+        }
+    }
+}
+
+/// The messages of a version 2 header being made.
+#[derive(Clone, Debug, Default)]
+pub struct MessageArea {
+    bytes: Vec<u8>,
+}
+
+impl MessageArea {
+    /// No messages yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a message whose body `emit` appends to the vector it is given.
+    ///
+    /// # Errors
+    /// What `emit` returns, and `Unsupported` when the body is longer than a message can be.
+    pub fn push(
+        &mut self,
+        kind: u16,
+        flags: u8,
+        emit: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let kind = u8::try_from(kind)
+            .map_err(|_| Error::unsupported(format!("message {kind:#x} in a version 2 header")))?;
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[kind, 0, 0, flags]);
+        emit(&mut self.bytes)?;
+        let len = self.bytes.len() - start - 4;
+        let size = u16::try_from(len).map_err(|_| {
+            Error::unsupported(format!("object header message of {len} bytes (the format ends at 65535)"))
+        })?;
+        if let Some(field) = self.bytes.get_mut(start + 1..start + 3) {
+            field.copy_from_slice(&size.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// Bytes of the messages so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is no message.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Bytes that [`MessageArea::emit`] will append without padding.
+    pub fn header_len(&self) -> usize {
+        6 + size_width(self.bytes.len()) + self.bytes.len() + 4
+    }
+
+    /// Appends the header: exactly `total` bytes, the spare room a NIL message, or as many as it takes.
+    ///
+    /// # Errors
+    /// `Usage` when it does not fit `total`.
+    pub fn emit(&self, total: Option<usize>, out: &mut Vec<u8>) -> Result<()> {
+        let start = out.len();
+        let need = self.header_len();
+        let total = total.unwrap_or(need);
+        // The widest area that leaves room for its own size field; 1 or 2 bytes can be impossible to fill.
+        let (width, area) = [1usize, 2, 4]
+            .into_iter()
+            .filter_map(|w| Some((w, total.checked_sub(10 + w)?)))
+            .find(|&(w, area)| (area >> (8 * w)) == 0)
+            .filter(|&(_, area)| area >= self.bytes.len())
+            .ok_or_else(|| {
+                Error::usage(format!("an object header of {need} bytes in {total} bytes of space"))
+            })?;
+        out.extend_from_slice(&SIGNATURE);
+        out.put_u8(2);
+        out.put_u8(match width {
+            1 => 0,
+            2 => 1,
+            _ => 2,
+        });
+        out.put_uint(area as u64, width);
+        out.extend_from_slice(&self.bytes);
+        let mut spare = area - self.bytes.len();
+        while spare >= 4 {
+            let body = (spare - 4).min(0xffff);
+            out.put_u8(0);
+            out.put_uint(body as u64, 2);
+            out.put_u8(0);
+            out.put_zeros(body);
+            spare -= body + 4;
+        }
+        out.put_zeros(spare);
+        checksum::seal(out, start);
+        Ok(())
+    }
+}
+
+fn size_width(area: usize) -> usize {
+    match area {
+        0..=0xff => 1,
+        0x100..=0xffff => 2,
+        _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(bytes: &[u8]) -> Result<Vec<(u16, Vec<u8>)>> {
+        let p = Prefix::parse(bytes, 1000)?;
+        let mut m = p.messages(bytes, 1000)?;
+        let mut out = Vec::new();
+        while let Some(m) = m.next_message()? {
+            assert_eq!(m.offset - 1000, m.body.as_ptr() as u64 - bytes.as_ptr() as u64);
+            out.push((m.kind, m.body.to_vec()));
+        }
+        Ok(out)
+    }
+
+    fn sample(n: usize) -> MessageArea {
+        let mut area = MessageArea::new();
+        for i in 0..n {
+            area.push(3, 0, |out| {
+                out.put_zeros(i);
+                Ok(())
+            })
+            .unwrap();
+        }
+        area
+    }
+
+    #[test]
+    fn padded_headers_hold_their_messages() {
+        for n in [0, 1, 5, 30] {
+            let area = sample(n);
+            let mut exact = Vec::new();
+            area.emit(None, &mut exact).unwrap();
+            assert_eq!(exact.len(), area.header_len());
+            assert_eq!(list(&exact).unwrap().len(), n);
+            for extra in 0..600 {
+                let total = area.header_len() + extra;
+                let mut out = Vec::new();
+                match area.emit(Some(total), &mut out) {
+                    Ok(()) => {
+                        assert_eq!(out.len(), total);
+                        assert_eq!(list(&out).unwrap().len(), n);
+                    }
+                    // Growing the size field can take the byte that was to be filled.
+                    Err(_) => assert!(extra < 2),
+                }
+            }
+            assert!(area.emit(Some(area.header_len() - 1), &mut Vec::new()).is_err());
+        }
+    }
+
+    #[test]
+    fn large_spare_room_takes_several_nils() {
+        let mut out = Vec::new();
+        sample(2).emit(Some(200_000), &mut out).unwrap();
+        assert_eq!((out.len(), list(&out).unwrap().len()), (200_000, 2));
+    }
+
+    #[test]
+    fn version_1_messages() {
+        let mut b = vec![1, 0, 2, 0, 1, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0];
+        b.extend([0, 0, 8, 0, 0, 0, 0, 0].iter().chain(&[9; 8]));
+        b.extend([0x11, 0, 8, 0, 0, 0, 0, 0].iter().chain(&[7; 8]));
+        assert_eq!(list(&b).unwrap(), [(0x11, vec![7; 8])]);
+        b[34] = 9;
+        assert!(list(&b).is_err());
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let mut out = Vec::new();
+        sample(5).emit(None, &mut out).unwrap();
+        for n in 0..out.len() {
+            assert!(list(&out[..n]).is_err(), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_message_has_an_end() {
+        let r = MessageArea::new().push(0xc, 0, |out| {
+            out.put_zeros(65536);
+            Ok(())
+        });
+        assert!(r.is_err());
+    }
+}

@@ -1,0 +1,226 @@
+//! The superblock: where the file's root, end and base are, and how wide its addresses are.
+//!
+//! Source: HDF5 File Format Specification 3.0, section II.A; versions 0 to 3. The driver-info block and the
+//! superblock extension are only located here.
+
+use super::{Cursor, Put, Sizes, checksum};
+use hyperslab_core::{Error, Result};
+
+/// The first eight bytes of every superblock.
+pub const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
+/// Bytes of an emitted version 2 or 3 superblock.
+pub const LEN_V2: usize = 48;
+/// Bytes of an emitted version 0 superblock.
+pub const LEN_V0: usize = 96;
+/// As many bytes as any superblock can have.
+pub const MAX_LEN: usize = 128;
+
+const WHAT: &str = "superblock";
+
+/// What a superblock says. Addresses count from [`Superblock::base`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superblock {
+    /// 0 to 3.
+    pub version: u8,
+    /// Consistency flags of version 3: bit 0 open for writing, bit 2 open for SWMR writing.
+    pub flags: u8,
+    /// Width of addresses and lengths.
+    pub sizes: Sizes,
+    /// The address that all others count from, as stored: where the superblock was when it was written.
+    pub base: u64,
+    /// The superblock extension's object header (versions 2 and 3).
+    pub extension: Option<u64>,
+    /// End of the allocated part of the file, as stored.
+    pub end: u64,
+    /// The root group's object header.
+    pub root: u64,
+    /// Half the capacity of a symbol node (versions 0 and 1).
+    pub group_leaf_k: u16,
+    /// Half the capacity of a group B-tree node (versions 0 and 1).
+    pub group_internal_k: u16,
+    /// Half the capacity of a chunk B-tree node (version 1; 32 otherwise).
+    pub chunk_internal_k: u16,
+}
+
+impl Superblock {
+    /// A superblock of version 0, 2 or 3 with everything standard.
+    pub fn new(version: u8, end: u64, root: u64) -> Superblock {
+        Superblock {
+            version,
+            flags: 0,
+            sizes: Sizes::STANDARD,
+            base: 0,
+            extension: None,
+            end,
+            root,
+            group_leaf_k: 4,
+            group_internal_k: 16,
+            chunk_internal_k: 32,
+        }
+    }
+
+    /// Parses the superblock at the start of `bytes`, which lie at `base` in the file ([`MAX_LEN`] bytes are
+    /// enough, fewer do where the file is shorter).
+    ///
+    /// # Errors
+    /// `Invalid` for a wrong signature, checksum or end, `Unsupported` for versions and widths nobody writes.
+    #[inline]
+    pub fn parse(bytes: &[u8], base: u64) -> Result<Superblock> {
+        let mut c = Cursor::new(bytes, WHAT, base);
+        if c.array::<8>()? != SIGNATURE {
+            return Err(Error::invalid("not an HDF5 file: no signature").reading(WHAT).at(base));
+        }
+        match c.version(0, 3)? {
+            v @ 0..=1 => parse_v0(v, c),
+            v => parse_v2(v, bytes, c, base),
+        }
+    }
+
+    /// Appends the superblock: 48 bytes for versions 2 and 3, 96 for version 0.
+    ///
+    /// # Errors
+    /// `Unsupported` for another version or other widths than 8.
+    pub fn emit(&self, out: &mut Vec<u8>) -> Result<()> {
+        if self.sizes != Sizes::STANDARD || !matches!(self.version, 0 | 2 | 3) {
+            return Err(Error::unsupported(format!("writing a superblock of version {}", self.version)));
+        }
+        let start = out.len();
+        out.extend_from_slice(&SIGNATURE);
+        if self.version == 0 {
+            out.extend_from_slice(&[0, 0, 0, 0, 0, 8, 8, 0]);
+            out.put_u16(self.group_leaf_k);
+            out.put_u16(self.group_internal_k);
+            out.put_u32(0);
+            out.put_u64(self.base);
+            out.put_address(None);
+            out.put_u64(self.end);
+            out.put_address(None);
+            // The root's symbol-table entry: no name, no cached addresses.
+            out.put_u64(0);
+            out.put_u64(self.root);
+            out.put_zeros(24);
+            return Ok(());
+        }
+        out.extend_from_slice(&[self.version, 8, 8, self.flags]);
+        out.put_u64(self.base);
+        out.put_address(self.extension);
+        out.put_u64(self.end);
+        out.put_u64(self.root);
+        checksum::seal(out, start);
+        Ok(())
+    }
+}
+
+fn widths(c: &mut Cursor<'_>) -> Result<Sizes> {
+    let sizes = Sizes { offset: c.u8()?, length: c.u8()? };
+    if ![sizes.offset, sizes.length].iter().all(|n| matches!(n, 2 | 4 | 8)) {
+        return Err(c.unsupported(format!(
+            "addresses of {} and lengths of {} bytes (known: 2, 4, 8)",
+            sizes.offset, sizes.length
+        )));
+    }
+    Ok(sizes)
+}
+
+#[inline]
+fn parse_v2(version: u8, bytes: &[u8], mut c: Cursor<'_>, base: u64) -> Result<Superblock> {
+    let sizes = widths(&mut c)?;
+    let flags = c.u8()?;
+    let stored_base = c.address(sizes)?.unwrap_or(0);
+    let extension = c.address(sizes)?;
+    let end = c.address(sizes)?;
+    let root = c.address(sizes)?;
+    let len = c.position() + 4;
+    checksum::verify(bytes.get(..len).unwrap_or(bytes), WHAT, base)?;
+    let (Some(end), Some(root)) = (end, root) else {
+        return Err(c.invalid("no end-of-file address or no root group"));
+    };
+    Ok(Superblock {
+        version,
+        flags,
+        base: stored_base,
+        extension,
+        sizes,
+        ..Superblock::new(version, end, root)
+    })
+}
+
+fn parse_v0(version: u8, mut c: Cursor<'_>) -> Result<Superblock> {
+    let known = (c.u8()?, c.u8()?, c.u8()?, c.u8()?);
+    if (known.0, known.1, known.3) != (0, 0, 0) {
+        return Err(c.unsupported(format!("free-space, root and shared-header versions {known:?}")));
+    }
+    let sizes = widths(&mut c)?;
+    c.skip(1)?;
+    let group_leaf_k = c.u16()?;
+    let group_internal_k = c.u16()?;
+    c.skip(4)?;
+    let mut chunk_internal_k = 32;
+    if version == 1 {
+        chunk_internal_k = c.u16()?;
+        c.skip(2)?;
+    }
+    let base = c.address(sizes)?.unwrap_or(0);
+    c.address(sizes)?;
+    let end = c.address(sizes)?;
+    c.address(sizes)?;
+    c.length(sizes)?;
+    let root = c.address(sizes)?;
+    let (Some(end), Some(root)) = (end, root) else {
+        return Err(c.invalid("no end-of-file address or no root group"));
+    };
+    Ok(Superblock {
+        sizes,
+        base,
+        group_leaf_k,
+        group_internal_k,
+        chunk_internal_k,
+        ..Superblock::new(version, end, root)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips() {
+        for version in [0, 2, 3] {
+            let s = Superblock::new(version, 12345, if version == 0 { 96 } else { 48 });
+            let mut out = Vec::new();
+            s.emit(&mut out).unwrap();
+            assert_eq!(out.len(), if version == 0 { LEN_V0 } else { LEN_V2 });
+            assert_eq!(Superblock::parse(&out, 0).unwrap(), s);
+            for n in 0..out.len() - 24 {
+                assert!(Superblock::parse(&out[..n], 0).is_err(), "{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_seen() {
+        let mut out = Vec::new();
+        Superblock::new(3, 1000, 48).emit(&mut out).unwrap();
+        for i in 0..48 {
+            out[i] ^= 0x10;
+            assert!(Superblock::parse(&out, 0).is_err(), "byte {i}");
+            out[i] ^= 0x10;
+        }
+    }
+
+    /// What h5py 3.16 on HDF5 2.0 wrote at the start of a file with `libver='latest'`.
+    #[test]
+    fn a_superblock_of_libhdf5() {
+        let bytes: Vec<u8> = b"\x89HDF\r\n\x1a\n\x03\x08\x08\x00"
+            .iter()
+            .copied()
+            .chain([0; 8])
+            .chain([0xff; 8])
+            .chain([0x4b, 0x28, 0, 0, 0, 0, 0, 0])
+            .chain([0x30, 0, 0, 0, 0, 0, 0, 0])
+            .chain([0x46, 0x75, 0xdf, 0x85])
+            .collect();
+        let s = Superblock::parse(&bytes, 0).unwrap();
+        assert_eq!((s.version, s.end, s.root, s.flags), (3, 0x284b, 48, 0));
+    }
+}
