@@ -2,6 +2,7 @@
 //!
 //! Source: HDF5 File Format Specification 4.0, section IV.A.2.i, versions 1 to 5.
 
+use crate::format::extensible_array::Parameters;
 use crate::format::{Cursor, Put, Sizes};
 use hyperslab_core::{Error, Result, Shape};
 
@@ -68,38 +69,12 @@ pub enum ChunkIndex {
         page_bits: u8,
     },
     /// Extensible array.
-    ExtensibleArray(ExtensibleArrayParameters),
+    ExtensibleArray(Parameters),
     /// Version 2 B-tree.
     BtreeV2 {
         /// Bytes of a node.
         node_size: u32,
     },
-}
-
-/// How an extensible array grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExtensibleArrayParameters {
-    /// Bits of the greatest number of elements.
-    pub max_elements_bits: u8,
-    /// Elements in the index block.
-    pub index_elements: u8,
-    /// Least number of data-block addresses in a super block.
-    pub super_min_pointers: u8,
-    /// Least number of elements in a data block.
-    pub data_min_elements: u8,
-    /// Bits of the number of elements in a data-block page.
-    pub page_bits: u8,
-}
-
-impl ExtensibleArrayParameters {
-    /// What libhdf5 writes.
-    pub const STANDARD: ExtensibleArrayParameters = ExtensibleArrayParameters {
-        max_elements_bits: 32,
-        index_elements: 4,
-        super_min_pointers: 4,
-        data_min_elements: 16,
-        page_bits: 10,
-    };
 }
 
 /// The greatest number of dimensions, one more than the rank for the element.
@@ -217,11 +192,11 @@ fn parse_chunked<'a>(version: u8, mut c: Cursor<'a>, sizes: Sizes) -> Result<Lay
         1 => ChunkIndex::Single { filtered: None },
         2 => ChunkIndex::Implicit,
         3 => ChunkIndex::FixedArray { page_bits: nonzero(&mut c)? },
-        4 => ChunkIndex::ExtensibleArray(ExtensibleArrayParameters {
-            max_elements_bits: nonzero(&mut c)?,
+        4 => ChunkIndex::ExtensibleArray(Parameters {
+            max_bits: nonzero(&mut c)?,
             index_elements: nonzero(&mut c)?,
-            super_min_pointers: nonzero(&mut c)?,
-            data_min_elements: nonzero(&mut c)?,
+            super_pointers: nonzero(&mut c)?,
+            block_elements: nonzero(&mut c)?,
             page_bits: nonzero(&mut c)?,
         }),
         5 => {
@@ -268,7 +243,7 @@ pub fn emit_compact(data: &[u8], out: &mut Vec<u8>) -> Result<()> {
 pub fn emit_extensible_array(
     chunk: &[u64],
     element_size: u64,
-    parameters: &ExtensibleArrayParameters,
+    parameters: &Parameters,
     address: u64,
     out: &mut Vec<u8>,
 ) -> Result<()> {
@@ -276,10 +251,10 @@ pub fn emit_extensible_array(
     let p = parameters;
     out.extend_from_slice(&[
         4,
-        p.max_elements_bits,
+        p.max_bits,
         p.index_elements,
-        p.super_min_pointers,
-        p.data_min_elements,
+        p.super_pointers,
+        p.block_elements,
         p.page_bits,
     ]);
     out.put_u64(address);
@@ -323,7 +298,7 @@ mod tests {
         emit_compact(&[1, 2, 3], &mut out).unwrap();
         assert_eq!(Layout::parse(&out, STD, 9).unwrap(), Layout::Compact { data: &[1, 2, 3], offset: 13 });
 
-        let p = ExtensibleArrayParameters::STANDARD;
+        let p = Parameters::STANDARD;
         let mut out = Vec::new();
         emit_extensible_array(&[1024], 16, &p, 0x3f1, &mut out).unwrap();
         // As h5py 3.16 wrote it, but for the version: 5 there, 4 here.
