@@ -1,7 +1,14 @@
 //! The dtype in JSON: NumPy's description where there is one, the objects of the command contract otherwise.
+//!
+//! What NumPy can describe is also read back: metadata files and attributes carry it.
 
-use super::{Charset, Dtype, FloatFormat, Int, Padding, ReferenceKind, StringType};
+use super::{ArrayType, Charset, Dtype, Field, FloatFormat, Int, Padding, ReferenceKind, StringType, Struct};
+use crate::{Error, Result, Shape};
 use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+/// How deep a description may nest.
+const MAX_DEPTH: u32 = 32;
 
 impl Dtype {
     /// The `D` of the command contract: a string, a list of fields, or an object for what NumPy lacks.
@@ -41,6 +48,67 @@ impl Dtype {
             _ => Json::Null,
         }
     }
+}
+
+impl Dtype {
+    /// Reads a description back: a string, a list of fields `[name, D]` or `[name, D, shape]`, or the pair
+    /// `[D, shape]` of a subarray. A field with an empty name is padding.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else, for duplicate names and sizes that overflow.
+    pub fn from_json(json: &Json) -> Result<Dtype> {
+        described(json, 0)
+    }
+}
+
+fn described(json: &Json, depth: u32) -> Result<Dtype> {
+    let bad = || Error::invalid(format!("{json} is not a dtype description"));
+    if depth > MAX_DEPTH {
+        return Err(Error::invalid(format!("dtype nested deeper than {MAX_DEPTH} levels")));
+    }
+    match json {
+        Json::String(s) => Dtype::from_descr(s),
+        Json::Array(a) => match a.as_slice() {
+            [base, Json::Array(dims)] if dims.iter().all(Json::is_number) => {
+                subarray(described(base, depth + 1)?, dims).ok_or_else(bad)
+            }
+            fields => {
+                let mut out = Struct { fields: Vec::with_capacity(fields.len()), itemsize: 0 };
+                for field in fields {
+                    let Json::Array(f) = field else { return Err(bad()) };
+                    let (name, dtype) = match f.as_slice() {
+                        [name, d] => (name, described(d, depth + 1)?),
+                        [name, d, Json::Array(dims)] => {
+                            (name, subarray(described(d, depth + 1)?, dims).ok_or_else(bad)?)
+                        }
+                        _ => return Err(bad()),
+                    };
+                    let (title, name) = match name {
+                        Json::String(n) => (None, n.clone()),
+                        Json::Array(pair) => match pair.as_slice() {
+                            [Json::String(t), Json::String(n)] => (Some(t.clone()), n.clone()),
+                            _ => return Err(bad()),
+                        },
+                        _ => return Err(bad()),
+                    };
+                    let offset = out.itemsize;
+                    out.itemsize = offset.checked_add(dtype.itemsize()).ok_or_else(bad)?;
+                    if !name.is_empty() || !matches!(dtype, Dtype::Void(_)) {
+                        out.fields.push(Field { name, title, offset, dtype });
+                    }
+                }
+                out.check()?;
+                Ok(Dtype::Struct(Arc::new(out)))
+            }
+        },
+        _ => Err(bad()),
+    }
+}
+
+fn subarray(base: Dtype, dims: &[Json]) -> Option<Dtype> {
+    let shape: Option<Shape> =
+        dims.iter().map(Json::as_u64).collect::<Option<Vec<_>>>().map(|d| Shape::new(&d));
+    ArrayType::new(base, shape?).ok().map(|a| Dtype::Array(Arc::new(a)))
 }
 
 fn struct_fields(s: &super::Struct) -> Vec<Json> {

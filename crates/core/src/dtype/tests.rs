@@ -68,3 +68,26 @@ fn byte_order_does_not_change_the_values() {
     assert!(big.same_values(&Dtype::F64));
     assert!(big != Dtype::F64);
 }
+
+#[test]
+fn json_descriptions_are_read_back() {
+    for text in [
+        r#""<f8""#,
+        r#"[["a","|u1"],["","|V7"],["b","<f8",[2]],["","|V8"]]"#,
+        r#"[["a",[["x","<i2"],["y",">c8",[2,3]]]]]"#,
+        r#"["<f8",[3,2]]"#,
+        r#"[["a",[["x","<i2"]],[2]],[["T","b"],"<U4"]]"#,
+        r#"[["a","|u1"],["b","|u1"]]"#,
+    ] {
+        let json: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(Dtype::from_json(&json).unwrap().to_json(), json, "{text}");
+    }
+    for text in ["3", r#"[["a"]]"#, r#"[["a","<f8"],["a","<f8"]]"#, r#"[["a","<f8",[-1]]]"#] {
+        assert!(Dtype::from_json(&serde_json::from_str(text).unwrap()).is_err(), "{text}");
+    }
+    let mut deep = serde_json::json!("<f8");
+    for _ in 0..100 {
+        deep = serde_json::json!([["a", deep]]);
+    }
+    assert!(Dtype::from_json(&deep).is_err());
+}
