@@ -265,7 +265,7 @@ impl<'a> View<'a> {
             start += r.start as i64 * s;
             if !r.dropped {
                 shape.push(r.count);
-                strides.push(s * r.step);
+                strides.push(s.saturating_mul(r.step));
             }
         }
         let start = if shape.contains(&0) { 0 } else { start as u64 };
