@@ -18,10 +18,9 @@ struct Row {
     /// The name on the command line, and the operation's name in our program.
     name: &'static str,
     what: &'static str,
-    /// The peer as the table names it, its script and its operation; no script: an operation of our own program.
     peer: &'static str,
-    script: Option<&'static str>,
-    operation: &'static str,
+    /// The peer's script and operation; none: our program times the peer too, call by call in turns.
+    script: Option<(&'static str, &'static str)>,
     unit: Unit,
     goal: Goal,
 }
@@ -49,8 +48,7 @@ const ROWS: &[Row] = &[
         name: "image-deserialize",
         what: "image of 1000x500 f64: bytes to a checked view",
         peer: "h5py `File.in_memory(image)[..][()]`",
-        script: Some("image.py"),
-        operation: "read-in-memory",
+        script: Some(("image.py", "read-in-memory")),
         unit: Unit::Seconds,
         goal: Goal::AtMost(0.3e-6),
     },
@@ -58,8 +56,7 @@ const ROWS: &[Row] = &[
         name: "image-deserialize",
         what: "the same",
         peer: "h5py `File(BytesIO(image))[..][()]`",
-        script: Some("image.py"),
-        operation: "read-bytesio",
+        script: Some(("image.py", "read-bytesio")),
         unit: Unit::Seconds,
         goal: Goal::AtMost(0.3e-6),
     },
@@ -68,7 +65,6 @@ const ROWS: &[Row] = &[
         what: "1000x500 f64 to an image, fresh memory",
         peer: "memcpy into fresh memory",
         script: None,
-        operation: "memcpy-fresh",
         unit: Unit::Seconds,
         goal: Goal::Ratio(1.1),
     },
@@ -77,16 +73,14 @@ const ROWS: &[Row] = &[
         what: "1000x500 f64 to an image, memory used again",
         peer: "memcpy into memory used again",
         script: None,
-        operation: "memcpy-warm",
         unit: Unit::Seconds,
         goal: Goal::Ratio(1.1),
     },
     Row {
-        name: "image-serialize-fresh",
-        what: "1000x500 f64 to an image, fresh memory",
+        name: "image-serialize",
+        what: "1000x500 f64 to an image, memory from the allocator",
         peer: "h5py `File(BytesIO(), 'w')`, `create_dataset`, `getvalue`",
-        script: Some("image.py"),
-        operation: "write-bytesio",
+        script: Some(("image.py", "write-bytesio")),
         unit: Unit::Seconds,
         goal: Goal::Ratio(1.0),
     },
@@ -94,8 +88,7 @@ const ROWS: &[Row] = &[
         name: "log-append",
         what: "append 206 B messages by thousands to a raw message log",
         peer: "larpix-control `to_rawfile`, by thousands",
-        script: Some("log.py"),
-        operation: "append-1000",
+        script: Some(("log.py", "append-1000")),
         unit: Unit::Messages,
         goal: Goal::Rate(8e6),
     },
@@ -103,8 +96,7 @@ const ROWS: &[Row] = &[
         name: "nco-read",
         what: "open and read a small NCO (decoders 60x2, solver info)",
         peer: "`nengo.utils.nco.read`",
-        script: Some("nco.py"),
-        operation: "read",
+        script: Some(("nco.py", "read")),
         unit: Unit::Seconds,
         goal: Goal::AtMost(10e-6),
     },
@@ -112,8 +104,7 @@ const ROWS: &[Row] = &[
         name: "npy-load",
         what: "open and load a small NPY (100 f64)",
         peer: "`numpy.load`",
-        script: Some("npy.py"),
-        operation: "load",
+        script: Some(("npy.py", "load")),
         unit: Unit::Seconds,
         goal: Goal::AtMost(4e-6),
     },
@@ -159,18 +150,18 @@ fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<
     for row in ROWS.iter().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)) {
         let (mut mine, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            mine.push(median(samples(command(ours).arg(row.name).arg(scratch))?)?);
-            let mut peer = match row.script {
-                None => command(ours),
-                Some(script) => {
+            let round = samples(command(ours).arg(row.name).arg(scratch))?;
+            mine.push(median(round.samples)?);
+            theirs.push(median(match row.script {
+                None => round.peer,
+                Some((script, operation)) => {
                     let mut peer = command(python);
                     // A numpy on the kernels chosen for older builds would be a slower peer than it is.
                     peer.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
-                    peer.arg("-B").arg(root().join("bench/peers").join(script));
-                    peer
+                    peer.arg("-B").arg(root().join("bench/peers").join(script)).arg(operation).arg(scratch);
+                    samples(&mut peer)?.samples
                 }
-            };
-            theirs.push(median(samples(peer.arg(row.operation).arg(scratch))?)?);
+            })?);
         }
         let (mine, theirs) = (median(mine)?, median(theirs)?);
         eprintln!(
@@ -212,14 +203,22 @@ impl Unit {
     }
 }
 
-/// Runs one side of a round; it prints `{"samples": [seconds, ..]}`.
-fn samples(side: &mut std::process::Command) -> Result<Vec<f64>> {
+/// What one side of a round prints.
+struct Round {
+    samples: Vec<f64>,
+    peer: Vec<f64>,
+}
+
+/// Runs one side of a round; it prints `{"samples": [seconds, ..]}`, and `"peer"` when it timed that too.
+fn samples(side: &mut std::process::Command) -> Result<Round> {
     let text = output(side)?;
     let shown = crate::run::shown(side);
     let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| format!("{shown}: {e}"))?;
-    let samples = json.get("samples").and_then(serde_json::Value::as_array);
-    let samples = samples.ok_or_else(|| format!("{shown}: no samples"))?;
-    Ok(samples.iter().filter_map(serde_json::Value::as_f64).collect())
+    let numbers = |key: &str| -> Vec<f64> {
+        let list = json.get(key).and_then(serde_json::Value::as_array);
+        list.into_iter().flatten().filter_map(serde_json::Value::as_f64).collect()
+    };
+    Ok(Round { samples: numbers("samples"), peer: numbers("peer") })
 }
 
 fn median(mut values: Vec<f64>) -> Result<f64> {

@@ -73,7 +73,8 @@ pub fn verify<'a>(bytes: &'a [u8], what: &'static str, base: u64) -> Result<&'a 
         return Err(Error::invalid("too short to hold a checksum").reading(what).at(base));
     };
     let (stored, computed) = (u32::from_le_bytes(*stored), lookup3(body));
-    if stored == computed { Ok(body) } else { Err(mismatch(stored, computed, what, base)) }
+    // A fuzzer guesses no checksum: it must get at what lies behind.
+    if stored == computed || cfg!(fuzzing) { Ok(body) } else { Err(mismatch(stored, computed, what, base)) }
 }
 
 #[cold]

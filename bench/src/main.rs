@@ -1,0 +1,46 @@
+//! Our side of `cargo xtask bench`: `hyperslab-bench OPERATION DIR` times one operation on the data in `DIR` and
+//! prints `{"samples": [seconds, ..]}`, with a peer inside this program also `"peer": [..]`. The other peers' side is `peers/*.py`; which operation stands beside which is
+//! decided in `xtask/src/bench.rs`.
+
+mod image;
+mod npy;
+mod time;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A benchmark fails with a text for a person.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("hyperslab-bench: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    let [operation, folder] = args else { return Err("usage: hyperslab-bench OPERATION DIR".into()) };
+    let folder = Path::new(folder);
+    let samples = match operation.as_str() {
+        // What peers read and we write.
+        "prepare" => return image::prepare(folder),
+        // These have their peer, a memcpy, in this program.
+        "image-serialize-fresh" => return print(image::serialize_fresh(folder)?),
+        "image-serialize-warm" => return print(image::serialize_warm(folder)?),
+        "image-deserialize" => image::deserialize(folder)?,
+        "image-serialize" => image::serialize(folder)?,
+        "npy-load" => npy::load(folder)?,
+        other => return Err(format!("there is no operation {other:?}").into()),
+    };
+    println!("{}", serde_json::json!({ "samples": samples }));
+    Ok(())
+}
+
+fn print([ours, peer]: [Vec<f64>; 2]) -> Result<()> {
+    println!("{}", serde_json::json!({ "samples": ours, "peer": peer }));
+    Ok(())
+}
