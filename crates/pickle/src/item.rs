@@ -7,7 +7,7 @@
 use crate::node::{Arena, Node, NodeId};
 use crate::numpy::{ArrayNode, Elements, Layout};
 use crate::opaque::How;
-use crate::time::{self, Time};
+use crate::time::{self, Moment};
 use hyperslab_core::{Dtype, Error, Result, Shape, View};
 use num_bigint::BigInt;
 
@@ -78,7 +78,7 @@ pub enum Item<'p> {
 
 /// A value of Python's `datetime` module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeItem(pub(crate) Time);
+pub struct TimeItem(pub(crate) Moment);
 
 /// How an unknown object would be made.
 #[derive(Clone, Copy, Debug)]
@@ -284,11 +284,11 @@ impl TimeItem {
     /// The class in `datetime`.
     pub fn class(&self) -> &'static str {
         match self.0 {
-            Time::Date(_) => "date",
-            Time::Time(..) => "time",
-            Time::DateTime(..) => "datetime",
-            Time::Delta { .. } => "timedelta",
-            Time::Zone(..) => "timezone",
+            Moment::Date(_) => "date",
+            Moment::Time(..) => "time",
+            Moment::DateTime(..) => "datetime",
+            Moment::Delta { .. } => "timedelta",
+            Moment::Zone(..) => "timezone",
         }
     }
 
@@ -296,24 +296,24 @@ impl TimeItem {
     /// zone.
     pub fn text(&self) -> String {
         match self.0 {
-            Time::Date(d) => d.to_string(),
-            Time::Time(c, _) => c.to_string(),
-            Time::DateTime(d, c, _) => format!("{d}T{c}"),
-            Time::Delta { days, seconds, microseconds } => format!("{days}:{seconds}:{microseconds}"),
-            Time::Zone(offset, _) => time::offset_text(offset),
+            Moment::Date(d) => d.to_string(),
+            Moment::Time(c, _) => c.to_string(),
+            Moment::DateTime(d, c, _) => format!("{d}T{c}"),
+            Moment::Delta { days, seconds, microseconds } => format!("{days}:{seconds}:{microseconds}"),
+            Moment::Zone(offset, _) => time::offset_text(offset),
         }
     }
 
     /// The zone of a time, the name of a zone.
     pub fn zone(&self) -> Option<NodeId> {
         match self.0 {
-            Time::Time(_, z) | Time::DateTime(_, _, z) | Time::Zone(_, z) => z,
+            Moment::Time(_, z) | Moment::DateTime(_, _, z) | Moment::Zone(_, z) => z,
             _ => None,
         }
     }
 
     /// Whether it is the second of two equal readings of a clock that was set back.
     pub fn fold(&self) -> bool {
-        matches!(self.0, Time::Time(c, _) | Time::DateTime(_, c, _) if c.fold)
+        matches!(self.0, Moment::Time(c, _) | Moment::DateTime(_, c, _) if c.fold)
     }
 }

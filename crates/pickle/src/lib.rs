@@ -18,7 +18,7 @@
 //!
 //! Where things are: the opcode table in `opcode.rs`, what each opcode does in `machine.rs`, what calls mean in
 //! `reduce.rs` (dates in `time.rs`, NumPy in `numpy.rs` and `dtype.rs`), the allow-list in `global.rs`, equality of
-//! keys in `keys.rs`. Facts of the format come from CPython 3.11 (`pickletools`, and its C unpickler measured) and
+//! keys in `keys.rs`; trees of a pickle in `value.rs`, pickles of a tree ([`dump`]) in `write.rs`. Facts of the format come from CPython 3.11 (`pickletools`, and its C unpickler measured) and
 //! NumPy 1.26 and 2.4.
 #![forbid(unsafe_code)]
 
@@ -40,12 +40,15 @@ mod reader;
 mod reduce;
 mod time;
 mod value;
+mod write;
+mod write_numpy;
 
 pub use item::{Item, OpaqueItem, Pickle, TimeItem};
 pub use node::NodeId;
 pub use opaque::How;
 pub use policy::Policy;
 pub use value::CYCLE;
+pub use write::dump;
 
 use hyperslab_core::{Limits, Result};
 

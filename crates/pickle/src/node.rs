@@ -8,7 +8,7 @@ use crate::dtype::DtypeNode;
 use crate::global::Global;
 use crate::numpy::{ArrayNode, ScalarNode};
 use crate::opaque::OpaqueNode;
-use crate::time::Time;
+use crate::time::Moment;
 use hyperslab_core::{Error, Limits, Result};
 use num_bigint::BigInt;
 
@@ -111,7 +111,7 @@ pub(crate) struct Arena<'a> {
     made_text: String,
     pub(crate) big_ints: Vec<BigInt>,
     pub(crate) complexes: Vec<[f64; 2]>,
-    pub(crate) times: Vec<Time>,
+    pub(crate) times: Vec<Moment>,
     pub(crate) dtypes: Vec<DtypeNode>,
     pub(crate) arrays: Vec<ArrayNode<'a>>,
     pub(crate) scalars: Vec<ScalarNode<'a>>,

@@ -66,18 +66,30 @@ impl<'a> Machine<'a> {
         self.push_array(dtype, shape, layout, data)
     }
 
-    /// `numpy.ndarray(shape, dtype, buffer)`.
+    /// `numpy.ndarray(shape, dtype, buffer[, 0, None, order])`.
     pub(crate) fn array_portable(&mut self, args: &[NodeId]) -> Result<NodeId> {
-        let &[shape, dtype, buffer] = <&[NodeId; 3]>::try_from(args).map_err(|_| {
-            Error::unsupported(format!(
-                "numpy.ndarray with {} arguments, not shape, dtype, buffer",
-                args.len()
-            ))
-        })?;
+        let (shape, dtype, buffer, order) = match *args {
+            [shape, dtype, buffer] => (shape, dtype, buffer, Order::C),
+            [shape, dtype, buffer, offset, strides, order]
+                if self.arena.as_int(offset) == Some(0) && matches!(self.arena.node(strides), Node::None) =>
+            {
+                let order = match self.arena.as_text(order) {
+                    Some("C") => Order::C,
+                    Some("F") => Order::F,
+                    _ => return Err(Error::invalid("the order of an array is neither 'C' nor 'F'")),
+                };
+                (shape, dtype, buffer, order)
+            }
+            _ => {
+                return Err(Error::unsupported(
+                    "numpy.ndarray with more than a shape, a dtype, bytes and an order",
+                ));
+            }
+        };
         let data = self.buffer(buffer)?;
         let dtype = self.use_dtype(dtype)?;
         let shape = self.shape(shape)?;
-        self.push_array(dtype, shape, Layout::Dense(Order::C), data)
+        self.push_array(dtype, shape, Layout::Dense(order), data)
     }
 
     /// `_reconstruct(numpy.ndarray, (0,), b'b')`: empty until `BUILD`. `None` for another class of array.

@@ -7,7 +7,7 @@ use crate::global::Known;
 use crate::machine::Machine;
 use crate::node::{Data, Links, Node, NodeId, next_index};
 use crate::opaque::{How, OpaqueNode};
-use crate::time::{self, Clock, Date, Time};
+use crate::time::{self, Clock, Date, Moment};
 use hyperslab_core::{Error, Result};
 
 impl<'a> Machine<'a> {
@@ -276,7 +276,7 @@ impl<'a> Machine<'a> {
         self.arena.links(items).iter().try_for_each(|&i| self.check_key(i))
     }
 
-    fn time_call(&mut self, known: Known, args: &[NodeId]) -> Result<Time> {
+    fn time_call(&mut self, known: Known, args: &[NodeId]) -> Result<Moment> {
         let bad = || Error::invalid("a date or time not in its packed form");
         if known == Known::TimeDelta {
             let parts: Option<Vec<i64>> = args.iter().map(|&a| self.arena.as_int(a)).collect();
@@ -305,12 +305,12 @@ impl<'a> Machine<'a> {
         let packed = packed.get(..n).unwrap_or_default();
         match known {
             Known::Date if second.is_none() => {
-                Ok(Time::Date(Date::unpack(packed.try_into().map_err(|_| bad())?)?))
+                Ok(Moment::Date(Date::unpack(packed.try_into().map_err(|_| bad())?)?))
             }
-            Known::Time => Ok(Time::Time(Clock::unpack(packed.try_into().map_err(|_| bad())?)?, zone)),
+            Known::Time => Ok(Moment::Time(Clock::unpack(packed.try_into().map_err(|_| bad())?)?, zone)),
             Known::DateTime => {
                 let (date, clock) = time::unpack_datetime(packed.try_into().map_err(|_| bad())?)?;
-                Ok(Time::DateTime(date, clock, zone))
+                Ok(Moment::DateTime(date, clock, zone))
             }
             _ => Err(bad()),
         }

@@ -6,9 +6,9 @@
 use crate::node::NodeId;
 use hyperslab_core::{Error, Result};
 
-/// A date or time. Zones are nodes: usually a [`Time::Zone`], or an opaque object.
+/// A date or time. Zones are nodes: usually a [`Moment::Zone`], or an opaque object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Time {
+pub(crate) enum Moment {
     Date(Date),
     Time(Clock, Option<NodeId>),
     DateTime(Date, Clock, Option<NodeId>),
@@ -38,7 +38,7 @@ pub(crate) struct Clock {
     pub(crate) fold: bool,
 }
 
-const DAY: i64 = 86_400_000_000;
+pub(crate) const DAY: i64 = 86_400_000_000;
 
 impl Date {
     /// From the four bytes of `datetime.date`.
@@ -48,6 +48,13 @@ impl Date {
             return Err(Error::invalid(format!("{d} is not a date")));
         }
         Ok(d)
+    }
+
+    /// From the text that `Display` gives.
+    pub(crate) fn parse(text: &str) -> Option<Date> {
+        let [year, month, day] = numbers(text, '-')?;
+        let [a, b] = u16::try_from(year).ok()?.to_be_bytes();
+        Date::unpack([a, b, u8::try_from(month).ok()?, u8::try_from(day).ok()?]).ok()
     }
 
     pub(crate) fn pack(self) -> [u8; 4] {
@@ -77,6 +84,16 @@ impl Clock {
             return Err(Error::invalid(format!("{c} is not a time of day")));
         }
         Ok(c)
+    }
+
+    /// From the text that `Display` gives; the fold is not in it.
+    pub(crate) fn parse(text: &str) -> Option<Clock> {
+        let (clock, fraction) = text.split_once('.').unwrap_or((text, "000000"));
+        let [hour, minute, second] = numbers(clock, ':')?;
+        let microsecond = Some(fraction).filter(|f| f.len() == 6)?.parse::<u32>().ok()?;
+        let [_, x, y, z] = microsecond.to_be_bytes();
+        let part = |n: u32, most: u32| u8::try_from(n).ok().filter(|_| n <= most);
+        Clock::unpack([part(hour, 23)?, part(minute, 59)?, part(second, 59)?, x, y, z]).ok()
     }
 
     pub(crate) fn pack(self) -> [u8; 6] {
@@ -111,28 +128,28 @@ pub(crate) fn pack_datetime(date: Date, clock: Clock) -> [u8; 10] {
 }
 
 /// A duration from the arguments of `datetime.timedelta`.
-pub(crate) fn delta(days: i64, seconds: i64, microseconds: i64) -> Result<Time> {
+pub(crate) fn delta(days: i64, seconds: i64, microseconds: i64) -> Result<Moment> {
     let total =
         i128::from(days) * i128::from(DAY) + i128::from(seconds) * 1_000_000 + i128::from(microseconds);
     let (whole, rest) = (total.div_euclid(DAY.into()), total.rem_euclid(DAY.into()));
     let days = i64::try_from(whole).ok().filter(|d| d.abs() <= 999_999_999);
     match (days, i64::try_from(rest)) {
         (Some(days), Ok(rest)) => {
-            Ok(Time::Delta { days, seconds: rest / 1_000_000, microseconds: rest % 1_000_000 })
+            Ok(Moment::Delta { days, seconds: rest / 1_000_000, microseconds: rest % 1_000_000 })
         }
         _ => Err(Error::invalid("a duration beyond what Python's timedelta holds")),
     }
 }
 
 /// A fixed zone from the duration that is its offset.
-pub(crate) fn zone(offset: Time, name: Option<NodeId>) -> Result<Time> {
+pub(crate) fn zone(offset: Moment, name: Option<NodeId>) -> Result<Moment> {
     match offset {
-        Time::Delta { days: days @ (-1 | 0), seconds, microseconds } => {
+        Moment::Delta { days: days @ (-1 | 0), seconds, microseconds } => {
             let offset = days * DAY + seconds * 1_000_000 + microseconds;
             if offset <= -DAY {
                 return Err(Error::invalid("a time zone a whole day away"));
             }
-            Ok(Time::Zone(offset, name))
+            Ok(Moment::Zone(offset, name))
         }
         _ => Err(Error::invalid("the offset of a time zone is not a duration of less than a day")),
     }
@@ -153,10 +170,32 @@ pub(crate) fn offset_text(offset: i64) -> String {
     out
 }
 
+/// The offset that [`offset_text`] wrote.
+pub(crate) fn parse_offset(text: &str) -> Option<i64> {
+    let sign = match text.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let clock = text.get(1..)?;
+    let padded = if clock.len() == 5 { format!("{clock}:00") } else { clock.to_owned() };
+    let c = Clock::parse(&padded)?;
+    let seconds = i64::from(c.hour) * 3600 + i64::from(c.minute) * 60 + i64::from(c.second);
+    Some(sign * (seconds * 1_000_000 + i64::from(c.microsecond)))
+}
+
+fn numbers(text: &str, separator: char) -> Option<[u32; 3]> {
+    let mut parts = text.split(separator).map(|p| p.parse::<u32>().ok());
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(Some(a)), Some(Some(b)), Some(Some(c)), None) => Some([a, b, c]),
+        _ => None,
+    }
+}
+
 fn days_in_month(year: u16, month: u8) -> u8 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         1..=12 => 31,
         _ => 0,
@@ -171,6 +210,8 @@ mod tests {
     fn packed_fields() {
         let (d, c) = unpack_datetime(*b"\x07\xe8\x02\x1d\x0c\"8\x0c\n\x14").unwrap();
         assert_eq!(format!("{d}T{c}"), "2024-02-29T12:34:56.789012");
+        assert_eq!(Date::parse(&d.to_string()), Some(d));
+        assert_eq!(Clock::parse(&c.to_string()), Some(c));
         assert_eq!(pack_datetime(d, c), *b"\x07\xe8\x02\x1d\x0c\"8\x0c\n\x14");
         let (_, c) = unpack_datetime(*b"\x07\xe8\x81\x01\0\0\0\0\0\0").unwrap();
         assert!(c.fold);
@@ -182,12 +223,15 @@ mod tests {
 
     #[test]
     fn durations_are_normalized() {
-        assert_eq!(delta(0, -1, 0).unwrap(), Time::Delta { days: -1, seconds: 86_399, microseconds: 0 });
+        assert_eq!(delta(0, -1, 0).unwrap(), Moment::Delta { days: -1, seconds: 86_399, microseconds: 0 });
         assert!(delta(i64::MAX, i64::MAX, i64::MAX).is_err());
-        assert_eq!(zone(delta(-1, 84_600, 0).unwrap(), None).unwrap(), Time::Zone(-1_800_000_000, None));
+        assert_eq!(zone(delta(-1, 84_600, 0).unwrap(), None).unwrap(), Moment::Zone(-1_800_000_000, None));
         assert!(zone(delta(1, 0, 0).unwrap(), None).is_err());
         assert!(zone(delta(-1, 0, 0).unwrap(), None).is_err());
         assert_eq!(offset_text(-1_800_000_000), "-00:30");
         assert_eq!(offset_text(5_025_000_001), "+01:23:45.000001");
+        for offset in [0, -1_800_000_000, 5_025_000_001, -86_399_999_999] {
+            assert_eq!(parse_offset(&offset_text(offset)), Some(offset));
+        }
     }
 }

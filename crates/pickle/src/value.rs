@@ -7,8 +7,9 @@
 
 use crate::item::{Item, OpaqueItem, Pickle, TimeItem};
 use crate::node::NodeId;
+use crate::write_numpy::describe;
 use hyperslab_core::value::{ListKind, MAX_DEPTH, Opaque, Value};
-use hyperslab_core::{Error, Limits, Result, json};
+use hyperslab_core::{Error, Limits, Result};
 
 /// Values and bytes that any pickle may become, however short.
 const FREE_VALUES: u64 = 1 << 20;
@@ -99,7 +100,7 @@ impl Walk<'_, '_, '_> {
             Item::Dtype(d) => {
                 let weight = self.pickle.dtype_weight(id);
                 self.values = self.values.checked_sub(weight).ok_or_else(too_large)?;
-                opaque("numpy.dtype", [("descr", json::to_value(&d.to_json())?)])
+                opaque("numpy.dtype", [("descr", describe(d)?)])
             }
             Item::Array(..) | Item::Scalar(..) => {
                 let view = self.pickle.view(id)?;

@@ -1,4 +1,5 @@
 //! Real pickles made by CPython and NumPy, and hostile ones, against what their manifests say.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is the failure report")]
 
 mod common;
 
