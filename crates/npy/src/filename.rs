@@ -171,10 +171,10 @@ fn parse_stem(stem: &str) -> Result<Option<Named>> {
         return Ok(None);
     };
     let mut shape = (!extents.is_empty()).then_some(extents);
-    if shape.is_none() {
-        if let Some((at, all)) = tokens.last().and_then(|(at, t)| Some((*at, joined(t)?))) {
-            (start, shape) = (at, Some(all));
-        }
+    if shape.is_none()
+        && let Some((at, all)) = tokens.last().and_then(|(at, t)| Some((*at, joined(t)?)))
+    {
+        (start, shape) = (at, Some(all));
     }
     if shape.as_ref().is_some_and(|s| s.len() > Shape::MAX_RANK) {
         return Ok(None);

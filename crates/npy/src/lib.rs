@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`header`] | the NPY header, parsed and emitted; no I/O |
 //! | [`npy`] | a header and its array in a source; loading and saving |
+//! | [`npz`] | ZIP archives of NPY members, with metadata |
 //! | [`raw`] | elements without a header |
 //! | [`filename`] | dtype and shape in a raw file's name |
 //!
@@ -16,8 +17,10 @@ pub mod filename;
 pub mod header;
 mod literal;
 pub mod npy;
+pub mod npz;
 pub mod raw;
 
 pub use header::Header;
 pub use npy::{Npy, NpyWriter};
+pub use npz::{Npz, NpzWriter};
 pub use raw::{Raw, RawWriter};

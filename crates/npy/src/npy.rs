@@ -230,7 +230,7 @@ impl ContainerWriter for NpyWriter {
                 .hint("write an NPZ or an HDF5 file"));
         }
         dense::plain_options(options, "NPY")?;
-        write_to(&mut self.file, view).in_file(self.file.target().to_path_buf())?;
+        write_to(&mut self.file, view).in_file(self.file.target())?;
         self.written = true;
         Ok(())
     }

@@ -127,10 +127,10 @@ impl Layout {
             }
         }
         for name in ["|u1", "<i2", "<i4", "<i8", "<f4", "<f8", "<c16"] {
-            if let Ok(other) = Dtype::from_descr(name) {
-                if other.itemsize() != self.dtype.itemsize() {
-                    add(&other, shape);
-                }
+            if let Ok(other) = Dtype::from_descr(name)
+                && other.itemsize() != self.dtype.itemsize()
+            {
+                add(&other, shape);
             }
         }
         if let Some(n) = there.checked_div(self.dtype.itemsize()) {
@@ -262,7 +262,7 @@ impl ContainerWriter for RawWriter {
             return Err(Error::usage("a raw file holds one array and no name for it").object(path));
         }
         dense::plain_options(options, "a raw file")?;
-        write_to(&mut self.file, view).in_file(self.file.target().to_path_buf())?;
+        write_to(&mut self.file, view).in_file(self.file.target())?;
         self.written = true;
         Ok(())
     }

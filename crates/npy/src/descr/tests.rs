@@ -1,3 +1,4 @@
+use super::write::is_printable;
 use super::*;
 use crate::literal::Parser;
 

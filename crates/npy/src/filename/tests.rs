@@ -1,11 +1,13 @@
 use super::*;
 
-fn read(name: &str) -> Option<(String, String, Option<Vec<Option<u64>>>)> {
+type Extents = Option<Vec<Option<u64>>>;
+
+fn read(name: &str) -> Option<(String, String, Extents)> {
     let n = parse(name).unwrap()?;
     Some((n.name, n.layout.dtype.to_string(), n.layout.shape))
 }
 
-fn known(extents: &[u64]) -> Option<Vec<Option<u64>>> {
+fn known(extents: &[u64]) -> Extents {
     Some(extents.iter().copied().map(Some).collect())
 }
 

@@ -1,0 +1,223 @@
+//! NPZ files: ZIP archives of NPY members, as `np.savez` and `np.savez_compressed` write them.
+//!
+//! Read strictly: the directory is believed only where it agrees with the local headers, CRCs are always checked,
+//! and whatever two readers could understand differently is refused. Stored members of a source in memory are
+//! viewed where they lie. Members that are not NPY are raw bytes, shown as one element of that many opaque bytes;
+//! `metadata.json` in the form of [`attributes`] hangs attributes on the others.
+
+mod attributes;
+mod directory;
+mod le;
+mod member;
+mod names;
+mod record;
+mod values;
+mod writer;
+
+pub use writer::NpzWriter;
+
+use crate::dense;
+use crate::header::{self, Header};
+use directory::{Directory, Entry};
+use hyperslab_core::container::{Container, Node, NodeKind};
+use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, Source, Value, View};
+use member::Member;
+
+/// How many bytes of a member are looked at for its header.
+const HEAD: u64 = 128;
+
+/// An open NPZ file: a flat container of arrays by key.
+#[derive(Debug)]
+pub struct Npz<S> {
+    source: S,
+    directory: Directory,
+}
+
+impl<S: Source> Npz<S> {
+    /// Reads the directory.
+    ///
+    /// # Errors
+    /// `Invalid` for an archive that does not add up or could be understood in two ways, `Unsupported` for one in
+    /// several parts, `Limit`, `Io`.
+    pub fn open(source: S, limits: &Limits) -> Result<Npz<S>> {
+        let directory = directory::read(&source, limits).map_err(|e| dense::named(e, &source))?;
+        Ok(Npz { source, directory })
+    }
+
+    /// Where the bytes come from.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// The keys of all members that hold data, in the order of the directory.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.directory.entries().iter().map(|e| self.key(e)).filter(|k| !k.ends_with('/'))
+    }
+
+    /// The key under which NumPy finds a member: without `.npy`, unless that is another member's whole name.
+    fn key(&self, entry: &Entry) -> &str {
+        let name = self.directory.name(entry);
+        match name.strip_suffix(names::SUFFIX) {
+            Some(stem) if self.directory.find(stem).is_none() => stem,
+            _ => name,
+        }
+    }
+
+    /// The member of a key, or of a whole name.
+    fn entry(&self, path: &str) -> Result<&Entry> {
+        let key = path.strip_prefix('/').unwrap_or(path);
+        self.directory
+            .find(key)
+            .or_else(|| self.directory.find(&format!("{key}{}", names::SUFFIX)))
+            .filter(|_| !key.ends_with('/'))
+            .ok_or_else(|| {
+                let e = Error::usage("no such member").object(path);
+                match self.keys().next() {
+                    Some(first) => e.hint(format!("the first member is {first:?}")),
+                    None => e.hint("the archive is empty"),
+                }
+            })
+    }
+
+    fn member<'a>(&'a self, entry: &'a Entry, limits: &Limits) -> Result<Member<'a, S>> {
+        Member::open(&self.source, entry, self.directory.name(entry), limits)
+    }
+
+    /// What a member turns out to be: an array, or raw bytes.
+    fn header(&self, entry: &Entry, limits: &Limits) -> Result<Option<Header>> {
+        let member = self.member(entry, limits)?;
+        let start = member.start(HEAD, limits)?;
+        if !start.starts_with(header::MAGIC) {
+            return Ok(None);
+        }
+        let length = header::length(&start)? as u64;
+        let header = match length <= start.len() as u64 {
+            true => header::parse(&start)?,
+            false => header::parse(&member.start(length, limits)?)?,
+        };
+        header.dense(0).check(entry.size, limits)?;
+        Ok(Some(header))
+    }
+
+    /// One member's array, checked in full.
+    fn view<'a>(&'a self, entry: &'a Entry, selection: &Selection, limits: &Limits) -> Result<View<'a>> {
+        let content = self.member(entry, limits)?.content(limits)?;
+        let size = content.len() as u64;
+        if !content.starts_with(header::MAGIC) {
+            return View::new(Dtype::Void(raw_size(size)?), Shape::default(), content)?.select(selection);
+        }
+        let h = header::parse(&content)?;
+        h.dense(0).check(size, limits)?;
+        dense::within(h.dtype, h.shape, h.order, h.data_offset, content)?.select(selection)
+    }
+
+    fn node(&self, entry: &Entry, limits: &Limits) -> Node {
+        let key = self.key(entry);
+        if key.ends_with('/') {
+            return Node::new(key.trim_end_matches('/'), NodeKind::Group);
+        }
+        let mut node = match self.header(entry, limits) {
+            Ok(Some(h)) => Node::array(key, h.dtype, h.shape),
+            Ok(None) => match raw_size(entry.size) {
+                Ok(n) => Node::array(key, Dtype::Void(n), Shape::default()),
+                Err(e) => Node { error: Some(e), ..Node::new(key, NodeKind::Array) },
+            },
+            Err(e) => Node { error: Some(self.about(e, entry)), ..Node::new(key, NodeKind::Array) },
+        };
+        node.layout = Some(match entry.method {
+            member::STORED => "stored".into(),
+            member::DEFLATED => "deflate".into(),
+            other => format!("method {other}{}", member::method_name(other)),
+        });
+        node.stored_bytes = Some(entry.packed);
+        node
+    }
+
+    /// Says which member an error is about.
+    fn about(&self, e: Error, entry: &Entry) -> Error {
+        dense::named(e.object(self.key(entry)), &self.source)
+    }
+
+    /// The attributes of every node, where `metadata.json` has our form.
+    fn metadata(&self, limits: &Limits) -> Result<Option<attributes::All>> {
+        let Some(entry) = self.directory.find(names::METADATA) else { return Ok(None) };
+        let bytes = self.member(entry, limits).and_then(|m| m.content(limits));
+        attributes::parse(&bytes.map_err(|e| self.about(e, entry))?, limits).map_err(|e| self.about(e, entry))
+    }
+}
+
+/// Opaque bytes have a limited size in NumPy.
+fn raw_size(size: u64) -> Result<u32> {
+    u32::try_from(size)
+        .ok()
+        .filter(|&n| n <= i32::MAX as u32)
+        .ok_or_else(|| Error::unsupported(format!("{size} raw bytes as one element")))
+}
+
+impl<S: Source> Container for Npz<S> {
+    fn format(&self) -> &'static str {
+        "npz"
+    }
+
+    /// An NPZ is flat: a key with slashes in it is one name, and no depth cuts it off.
+    fn nodes(&self, path: &str, _depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
+        let below = path.trim_matches('/');
+        // Damaged metadata is an unreadable member in the listing, not the end of it.
+        let metadata = self.metadata(limits).unwrap_or_default();
+        let inside = |key: &str| {
+            below.is_empty()
+                || key == below
+                || key.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let mut out = Vec::new();
+        for entry in self.directory.entries() {
+            let holds_metadata = metadata.is_some() && self.directory.name(entry) == names::METADATA;
+            if !holds_metadata && inside(self.key(entry)) {
+                out.push(self.node(entry, limits));
+            }
+        }
+        if let Some(all) = &metadata {
+            for path in all.paths().filter(|p| !p.is_empty() && inside(p)) {
+                if self.entry(path).is_err() && !out.iter().any(|n| n.path == path) {
+                    out.push(Node::new(path, NodeKind::Group));
+                }
+            }
+            if attributes {
+                for node in &mut out {
+                    match all.of(&node.path, limits) {
+                        Ok(values) => node.attributes = values,
+                        Err(e) => node.error = Some(dense::named(e.object(node.path.clone()), &self.source)),
+                    }
+                }
+            }
+        }
+        if out.is_empty() && !below.is_empty() {
+            self.entry(path)?;
+        }
+        Ok(out)
+    }
+
+    fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>> {
+        let entry = self.entry(path)?;
+        self.view(entry, selection, limits).map_err(|e| self.about(e, entry))
+    }
+
+    fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
+        let path = path.trim_matches('/');
+        let metadata = self.metadata(limits)?;
+        let known = metadata.as_ref().is_some_and(|all| all.paths().any(|p| p == path));
+        if !path.is_empty()
+            && !known
+            && !self.directory.entries().iter().any(|e| self.key(e).trim_end_matches('/') == path)
+        {
+            return Err(Error::usage("no such member").object(path));
+        }
+        match metadata {
+            Some(all) => all.of(path, limits).map_err(|e| dense::named(e.object(path), &self.source)),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
