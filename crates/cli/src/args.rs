@@ -1,0 +1,65 @@
+//! The command line as a whole: its commands and the options that all of them take.
+
+use crate::commands::{completions, ls, show, sum};
+use crate::help;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+/// Arrays, their metadata and message logs: NumPy files, HDF5, Nengo cache objects, LArPix raw logs
+#[derive(Debug, Parser)]
+#[command(
+    name = "slab",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    after_help = "A TARGET is FILE[:PATH][[SLICE]], or FILE:PATH@NAME for an attribute; '-' is standard input.\n\
+                  Exit codes: 0 yes or done; 1 the answer is no; 2 could not do it."
+)]
+pub(crate) struct Cli {
+    /// Colors: when standard output is a terminal, always, or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When output is colored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// One variant per command; the file of its name in `commands/` has the rest.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Ls(ls::Args),
+    Show(show::Args),
+    Sum(sum::Args),
+    Completions(completions::Args),
+}
+
+impl Cli {
+    /// The definition from which help and completions are made.
+    pub(crate) fn definition() -> clap::Command {
+        help::grouped(Cli::command())
+    }
+
+    /// Parses this process's arguments.
+    pub(crate) fn parse_arguments() -> Result<Cli, clap::Error> {
+        let mut definition = Cli::definition();
+        let matches = definition.try_get_matches_from_mut(std::env::args_os())?;
+        Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut definition))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::definition().debug_assert();
+    }
+}

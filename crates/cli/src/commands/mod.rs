@@ -1,0 +1,37 @@
+//! One file per command: its arguments, what it does, its tests. A new command is a file here, a variant in
+//! `args.rs` and a place in the groups of `help.rs`.
+
+pub(crate) mod completions;
+pub(crate) mod headerless;
+pub(crate) mod ls;
+pub(crate) mod show;
+pub(crate) mod sum;
+
+use crate::args::{Cli, Command};
+use crate::exit::{Outcome, Stop};
+use crate::output;
+use hyperslab::{Container, OpenOptions, Target};
+use std::path::Path;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: &Cli) -> Outcome {
+    match &cli.command {
+        Command::Ls(args) => ls::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Sum(args) => sum::run(args),
+        Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// Bytes of standard input that are taken into memory.
+const MAX_STDIN: u64 = 4 << 30;
+
+/// Opens the file of a target; `-` is standard input, read whole.
+fn open(target: &Target, options: &OpenOptions) -> Result<Box<dyn Container>, Stop> {
+    let file = target.file();
+    if file == Path::new("-") {
+        let bytes = output::all_of_stdin(MAX_STDIN)?;
+        return Ok(hyperslab::open_bytes(bytes.into(), file, options)?);
+    }
+    Ok(hyperslab::open_with(file, options)?)
+}

@@ -1,0 +1,330 @@
+//! `slab show`: the values of arrays and attributes, and the metadata that an object carries.
+
+use super::headerless::Headerless;
+use crate::exit::{Answer, Outcome, Stop};
+use crate::output;
+use crate::render::style::{DIM, NAME, paint};
+use crate::render::{array, csv, hex, json, text, value};
+use hyperslab::{
+    Container, Error, Limits, Node, NodeKind, Order, Place, Result, Selection, Target, Value, View, blocks,
+    ls, npy,
+};
+use serde_json::json as object;
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Show values, as NumPy prints them
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A file, an array in it, a part of one, or an attribute
+    #[arg(value_name = "TARGET")]
+    target: OsString,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    headerless: Headerless,
+}
+
+/// How values are written; as NumPy prints them when nothing is asked for.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Form {
+    /// Every element, however many
+    #[arg(long)]
+    full: bool,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+    /// Comma-separated values: a row a line, fields of structs in columns
+    #[arg(long)]
+    csv: bool,
+    /// An NPY file to standard output
+    #[arg(long)]
+    npy: bool,
+    /// The bytes of the elements, in C order
+    #[arg(long)]
+    raw: bool,
+    /// The same bytes in hexadecimal
+    #[arg(long)]
+    hex: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let target = Target::parse(&args.target);
+    run_target(args, &target).map_err(|stop| match stop {
+        Stop::Error(e) => Stop::Error(e.file(target.file())),
+        output => output,
+    })
+}
+
+fn run_target(args: &Args, target: &Target) -> Outcome {
+    let limits = Limits::default();
+    let container = super::open(target, &args.headerless.options()?)?;
+    let place = target.find(&*container, &limits)?;
+    let show = Show { form: &args.form, target, container: &*container, limits: &limits };
+    match &place.attribute {
+        Some(name) => show.attribute(&place.path, name)?,
+        None => show.nodes(&place)?,
+    }
+    Ok(Answer::Yes)
+}
+
+struct Show<'s> {
+    form: &'s Form,
+    target: &'s Target,
+    container: &'s dyn Container,
+    limits: &'s Limits,
+}
+
+impl Show<'_> {
+    fn attribute(&self, path: &str, name: &str) -> Outcome<()> {
+        let value = self.container.attribute(path, name, self.limits)?;
+        let head = object!({ "file": self.target.file().to_string_lossy(), "path": path, "attribute": name });
+        match value {
+            Value::Array(view) => self.view(&view, head),
+            _ if self.form.json => {
+                let mut document = head;
+                document["value"] = hyperslab::json::from_value(&value, self.limits)?;
+                Ok(output::json(&mut output::bytes(), &document)?)
+            }
+            Value::Bytes(b) if self.form.raw => Ok(output::bytes().write_all(&b)?),
+            Value::String(s) if self.form.raw => Ok(output::bytes().write_all(s.as_bytes())?),
+            _ if self.form.raw || self.form.npy || self.form.csv || self.form.hex => {
+                Err(Error::usage("is not an array, so it is shown as it is or with --json")
+                    .object(format!("{path}@{name}"))
+                    .into())
+            }
+            Value::String(s) => Ok(writeln!(output::text(), "{}", text::plain(&s))?),
+            value => {
+                let mut out = output::text();
+                value::lines(&value, self.limits)?.iter().try_for_each(|l| writeln!(out, "{l}"))?;
+                Ok(out.flush()?)
+            }
+        }
+    }
+
+    /// An array that is in memory.
+    fn view(&self, view: &View<'_>, head: serde_json::Value) -> Outcome<()> {
+        let form = self.form;
+        let mut each = |f: &mut dyn FnMut(&View<'_>) -> Result<()>| f(view);
+        if form.json {
+            let mut out = output::bytes();
+            self.json_array(&mut out, head, view.dtype(), Some(view.shape()), &mut each)?;
+            out.write_all(b"\n")?;
+            return Ok(out.flush()?);
+        }
+        if form.csv || form.npy || form.raw || form.hex {
+            return self.stream(view.dtype(), view.shape(), &mut each);
+        }
+        let mut out = output::text();
+        writeln!(out, "{}", array::view(view, form.full, self.limits)?)?;
+        Ok(out.flush()?)
+    }
+
+    fn nodes(&self, place: &Place) -> Outcome<()> {
+        let nodes = self.container.nodes(&place.path, None, false, self.limits)?;
+        let arrays: Vec<&Node> = nodes.iter().filter(|n| n.kind == NodeKind::Array).collect();
+        let form = self.form;
+        match arrays.as_slice() {
+            [one] => self.array(one, &place.selection),
+            _ if !place.selection.is_all() || form.csv || form.npy || form.raw || form.hex => {
+                Err(self.not_one(&arrays).into())
+            }
+            [] if form.json && self.has_metadata() => self.pickle_json(&place.path),
+            [] if self.has_metadata() => self.metadata(&place.path, &mut output::text()),
+            many if form.json => self.json_group(&place.path, many),
+            many => {
+                let mut out = output::text();
+                for (i, node) in many.iter().enumerate() {
+                    if i > 0 {
+                        writeln!(out)?;
+                    }
+                    let dtype = node.dtype.as_ref().map(array::dtype).unwrap_or_default();
+                    let shape = node.shape.as_ref().map_or("null".into(), ToString::to_string);
+                    let kind = paint(DIM, &format!("{dtype} {shape}"));
+                    writeln!(out, "{} {kind}", paint(NAME, &text::name(&node.path)))?;
+                    self.text(node, &Selection::ALL, &mut out)?;
+                }
+                Ok(out.flush()?)
+            }
+        }
+    }
+
+    /// Whether the format keeps metadata that belongs to showing its objects.
+    fn has_metadata(&self) -> bool {
+        matches!(self.container.format(), "nco" | "nco-pack" | "pickle")
+    }
+
+    fn not_one(&self, arrays: &[&Node]) -> Error {
+        let some: Vec<&str> = arrays.iter().take(4).map(|n| n.path.as_str()).collect();
+        match some.first() {
+            None => Error::usage("holds no array"),
+            Some(first) => {
+                let dots = if arrays.len() > some.len() { ", .." } else { "" };
+                Error::usage(format!("holds {} arrays: {}{dots}", arrays.len(), some.join(", ")))
+                    .hint(format!("name one: '{}'", hyperslab::target::display(self.target.file(), first)))
+            }
+        }
+    }
+
+    fn array(&self, node: &Node, selection: &Selection) -> Outcome<()> {
+        let form = self.form;
+        if form.json {
+            let mut out = output::bytes();
+            self.json_node(&mut out, node, selection)?;
+            out.write_all(b"\n")?;
+            return Ok(out.flush()?);
+        }
+        if form.csv || form.npy || form.raw || form.hex {
+            let Some((dtype, shape)) = node.dtype.as_ref().zip(node.shape.as_ref()) else {
+                return Err(Error::usage("has no elements to write").object(node.path.as_str()).into());
+            };
+            if selection.is_all() {
+                return self.stream(dtype, shape, &mut |f| {
+                    blocks::for_each(self.container, node, self.limits, |v| f(v))
+                });
+            }
+            let view = self.container.read(&node.path, selection, self.limits)?;
+            return self.view(&view, serde_json::Value::Null);
+        }
+        let mut out = output::text();
+        if self.has_metadata() && selection.is_all() {
+            self.metadata(&node.path, &mut out)?;
+            let dtype = node.dtype.as_ref().map(array::dtype).unwrap_or_default();
+            let shape = node.shape.as_ref().map_or("null".into(), ToString::to_string);
+            writeln!(out, "{} {}", paint(NAME, "array"), paint(DIM, &format!("{dtype} {shape}")))?;
+        }
+        self.text(node, selection, &mut out)?;
+        Ok(out.flush()?)
+    }
+
+    /// The values of one array as NumPy prints them.
+    fn text(&self, node: &Node, selection: &Selection, out: &mut dyn Write) -> Outcome<()> {
+        let text = array::stored(self.container, node, selection, self.form.full, self.limits)?;
+        Ok(writeln!(out, "{text}")?)
+    }
+
+    fn metadata(&self, path: &str, out: &mut dyn Write) -> Outcome<()> {
+        let attributes = self.container.attributes(path, self.limits)?;
+        writeln!(out, "{}", paint(NAME, "metadata"))?;
+        let lines = value::named_lines(&attributes, "", self.limits)?;
+        lines.iter().try_for_each(|l| writeln!(out, "  {l}"))?;
+        Ok(out.flush()?)
+    }
+
+    /// Elements to standard output in one of the forms that programs read.
+    fn stream(&self, dtype: &hyperslab::Dtype, shape: &hyperslab::Shape, each: Parts<'_>) -> Outcome<()> {
+        let form = self.form;
+        let mut out = output::bytes();
+        let mut written = Ok(());
+        let mut offset = 0u64;
+        if form.csv {
+            if let Some(line) = csv::heading(dtype, shape.len())? {
+                writeln!(out, "{line}")?;
+            }
+        } else if dtype.has_indirection() {
+            return Err(Error::unsupported(format!("elements of {dtype} lie outside the array"))
+                .hint("--json writes them")
+                .into());
+        } else if form.npy {
+            out.write_all(&npy::header::emit(dtype, shape, Order::C)?)?;
+        }
+        each(&mut |view| {
+            // The output's error stops the reading, and is told apart from what reading reports.
+            written = (|| match form.csv {
+                true => csv::lines(view).map(|l| out.write_all(l.as_bytes())),
+                false => view.to_bytes(self.limits).map(|b| match form.hex {
+                    true => {
+                        let done = hex::dump(&mut out, &b, offset);
+                        offset += b.len() as u64;
+                        done
+                    }
+                    false => out.write_all(&b),
+                }),
+            })()?;
+            match &written {
+                Ok(()) => Ok(()),
+                Err(e) => Err(Error::io(e.kind().into(), "cannot write to standard output")),
+            }
+        })?;
+        written?;
+        Ok(out.flush()?)
+    }
+
+    fn json_node(&self, out: &mut dyn Write, node: &Node, selection: &Selection) -> Outcome<()> {
+        let mut head = object!({ "file": self.target.file().to_string_lossy(), "path": node.path });
+        if self.has_metadata() && selection.is_all() {
+            head["metadata"] = self.metadata_json(&node.path)?;
+        }
+        let Some(dtype) = &node.dtype else {
+            let why = node.error.as_ref().map_or("has no type".into(), ToString::to_string);
+            return Err(Error::invalid(why).object(node.path.as_str()).into());
+        };
+        if selection.is_all() {
+            return self.json_array(out, head, dtype, node.shape.as_ref(), &mut |f| {
+                blocks::for_each(self.container, node, self.limits, |v| f(v))
+            });
+        }
+        let view = self.container.read(&node.path, selection, self.limits)?;
+        self.json_array(out, head, view.dtype(), Some(view.shape()), &mut |f| f(&view))
+    }
+
+    /// An object whose last key, `value`, is the array.
+    fn json_array(
+        &self,
+        out: &mut dyn Write,
+        mut head: serde_json::Value,
+        dtype: &hyperslab::Dtype,
+        shape: Option<&hyperslab::Shape>,
+        each: Parts<'_>,
+    ) -> Outcome<()> {
+        head["dtype"] = dtype.to_json();
+        head["shape"] = object!(shape.map(|s| s.to_vec()));
+        let head = head.to_string();
+        write!(out, "{},\"value\":", head.strip_suffix('}').unwrap_or(&head))?;
+        match shape {
+            None => write!(out, "null")?,
+            Some(shape) => {
+                let mut lists = json::Lists::new(shape);
+                each(&mut |view| lists.write(out, view, self.limits))?;
+                lists.finish(out)?;
+            }
+        }
+        Ok(write!(out, "}}")?)
+    }
+
+    fn json_group(&self, path: &str, arrays: &[&Node]) -> Outcome<()> {
+        let mut out = output::bytes();
+        let head = object!({
+            "file": self.target.file().to_string_lossy(), "path": path, "kind": ls::kind(NodeKind::Group),
+        })
+        .to_string();
+        write!(out, "{},\"nodes\":[", head.strip_suffix('}').unwrap_or(&head))?;
+        for (i, node) in arrays.iter().enumerate() {
+            if i > 0 {
+                out.write_all(b",")?;
+            }
+            self.json_node(&mut out, node, &Selection::ALL)?;
+        }
+        out.write_all(b"]}\n")?;
+        Ok(out.flush()?)
+    }
+
+    fn metadata_json(&self, path: &str) -> Result<serde_json::Value> {
+        let mut object = serde_json::Map::new();
+        for (name, value) in self.container.attributes(path, self.limits)? {
+            object.insert(name, hyperslab::json::from_value(&value, self.limits)?);
+        }
+        Ok(object.into())
+    }
+
+    fn pickle_json(&self, path: &str) -> Outcome<()> {
+        let document = object!({
+            "file": self.target.file().to_string_lossy(), "path": path, "metadata": self.metadata_json(path)?,
+        });
+        Ok(output::json(&mut output::bytes(), &document)?)
+    }
+}
+
+/// Hands the parts of an array to a reader of parts.
+type Parts<'p> = &'p mut dyn FnMut(&mut dyn FnMut(&View<'_>) -> Result<()>) -> Result<()>;

@@ -1,0 +1,40 @@
+//! A bar on stderr for work that takes longer than half a second, when somebody is looking.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+/// Work counted in bytes.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    /// Work of so many bytes, not shown yet.
+    pub(crate) fn bytes(total: u64) -> Progress {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template(
+            "{bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
+        ) {
+            bar.set_style(style);
+        }
+        Progress { bar, started: Instant::now(), shown: !std::io::stderr().is_terminal() }
+    }
+
+    /// So many more are done.
+    pub(crate) fn add(&mut self, n: u64) {
+        self.bar.inc(n);
+        if !self.shown && self.started.elapsed() > Duration::from_millis(500) {
+            self.shown = true;
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
