@@ -88,6 +88,21 @@ impl Header {
             offset: base.saturating_add(self.data_offset),
         }
     }
+
+    /// The selected elements of an array that lies inside another file, where this header starts at `base`: a view
+    /// where the source is memory, read by position otherwise.
+    ///
+    /// # Errors
+    /// As [`read`], for elements past the source's end too.
+    pub fn read<'a, S: Source + ?Sized>(
+        &self,
+        source: &'a S,
+        base: u64,
+        selection: &Selection,
+        limits: &Limits,
+    ) -> Result<View<'a>> {
+        self.dense(base).read(source, selection, limits)
+    }
 }
 
 /// Writes header and elements as `np.save` does and returns the number of bytes.
