@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
         let Ok(mut messages) = part else { continue };
         // Each message takes bytes of the header, so the walk ends.
         let mut left = header.len();
-        while let Ok(Some(message)) = messages.message() {
+        while let Ok(true) = messages.advance() {
+            let message = *messages.message();
             left = left.checked_sub(1).unwrap();
             let body = message.body;
             match message.kind {

@@ -120,12 +120,20 @@ fn run_target(tool: &Path, name: &str, seconds: u64) -> Result<Outcome> {
         .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))
         .and_then(|number| number.trim().parse().ok())
         .unwrap_or(0);
-    let failure = (!status.success()).then(|| {
-        let said = ["SUMMARY:", "panicked at", "ERROR:", "error:", "error["];
-        let why = said.iter().find_map(|mark| text.lines().find(|line| line.contains(mark)));
-        format!("{} (see {})", why.unwrap_or("no reason given").trim(), log.display())
-    });
+    let failure = (!status.success()).then(|| format!("{} (see {})", reason(&text), log.display()));
     Ok(Outcome { target: name.to_owned(), executions, failure })
+}
+
+/// What a failed run's log says of the cause: the panic with its message, else the sanitizer's or compiler's line.
+fn reason(log: &str) -> String {
+    let mut lines = log.lines();
+    if let Some(panic) = lines.by_ref().find(|line| line.contains("panicked at")) {
+        let place = panic.split("panicked at").nth(1).unwrap_or(panic);
+        return format!("panic at {} {}", place.trim(), lines.next().unwrap_or_default().trim());
+    }
+    let marks = ["ERROR:", "SUMMARY:", "error[", "error:"];
+    let line = marks.iter().find_map(|mark| log.lines().find(|line| line.contains(mark)));
+    line.unwrap_or("no reason given").trim().to_owned()
 }
 
 /// The fixtures and sample files that a target starts from, by the format that its name begins with.
