@@ -68,6 +68,16 @@ impl Hasher {
     /// `Unsupported` for a type without digest, and what resolving variable-length elements reports.
     pub fn update(&mut self, view: &View<'_>) -> Result<()> {
         let Hasher { sha, buffer } = self;
+        // A string type without a length has one character as soon as NumPy converts it, and so its elements here.
+        let width = match view.dtype() {
+            Dtype::Bytes(0) => 1,
+            Dtype::Unicode(0, _) => 4,
+            _ => 0,
+        };
+        if width > 0 {
+            (0..view.len()).for_each(|_| sha.update([0; 4].get(..width).unwrap_or_default()));
+            return Ok(());
+        }
         if let (true, Some(bytes)) = (is_canonical(view.dtype()), view.bytes()) {
             sha.update(bytes);
             return Ok(());
@@ -217,6 +227,16 @@ mod tests {
             Dtype::Struct(Arc::new(Struct { fields: vec![field("a", 0), field("b", 4)], itemsize: 8 }));
         let v = View::new(padded, [1].into(), &[1, 9, 9, 9, 2, 9, 9, 9][..]).unwrap();
         assert_eq!(canonical(&v).unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn strings_without_a_length_are_one_nul() {
+        let of = |descr: &str, bytes: &[u8]| {
+            digest(&View::new(descr.parse().unwrap(), [2].into(), bytes).unwrap()).unwrap()
+        };
+        assert_eq!(of("|S0", &[]), of("|S1", &[0; 2]));
+        assert_eq!(of("<U0", &[]), of("<U1", &[0; 8]));
+        assert_ne!(of("|V0", &[]), of("|V1", &[0; 2]));
     }
 
     #[test]

@@ -197,6 +197,9 @@ fn subarray(base: Dtype, shape: &Literal<'_>) -> Result<Dtype> {
         Literal::Tuple(items) | Literal::List(items) => items.iter().map(extent).collect::<Result<_>>()?,
         other => return Err(Error::invalid(format!("{} where a subarray's shape belongs", other.kind()))),
     };
+    if matches!(base, Dtype::Bytes(0) | Dtype::Void(0) | Dtype::Unicode(0, _)) && !shape.is_empty() {
+        return Err(Error::invalid(format!("a subarray of {base}, which has no length")));
+    }
     array(base, shape)
 }
 

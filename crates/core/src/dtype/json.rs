@@ -19,10 +19,7 @@ impl Dtype {
         match self {
             Dtype::Struct(s) => Json::Array(struct_fields(s)),
             // Outside a struct NumPy writes a subarray as a pair of base and shape.
-            Dtype::Array(_) => {
-                let (base, shape) = self.split_subarray();
-                json!([base.to_json(), shape.to_vec()])
-            }
+            Dtype::Array(a) => json!([a.base.to_json(), a.shape.to_vec()]),
             Dtype::Vlen(v) => json!({ "vlen": v.base.to_json() }),
             Dtype::FixedString(s) => string(s, Some(s.size)),
             Dtype::VlenString(s) => string(s, None),
@@ -119,7 +116,10 @@ fn struct_fields(s: &super::Struct) -> Vec<Json> {
             out.push(json!(["", format!("|V{}", f.offset - at)]));
         }
         at = f.offset.saturating_add(f.dtype.itemsize());
-        let (base, shape) = f.dtype.split_subarray();
+        let (base, shape) = match &f.dtype {
+            Dtype::Array(a) => (&a.base, a.shape.clone()),
+            other => (other, Shape::default()),
+        };
         let name = match &f.title {
             Some(t) => json!([t, f.name]),
             None => json!(f.name),

@@ -77,6 +77,7 @@ fn json_descriptions_are_read_back() {
         r#"[["a",[["x","<i2"],["y",">c8",[2,3]]]]]"#,
         r#"["<f8",[3,2]]"#,
         r#"[["a",[["x","<i2"]],[2]],[["T","b"],"<U4"]]"#,
+        r#"[["a",["<f8",[5]],[2]],["b",[[["x","<i2"]],[3]],[4]]]"#,
         r#"[["a","|u1"],["b","|u1"]]"#,
     ] {
         let json: serde_json::Value = serde_json::from_str(text).unwrap();

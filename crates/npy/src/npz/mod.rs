@@ -65,18 +65,18 @@ impl<S: Source> Npz<S> {
 
     /// The member of a key, or of a whole name.
     fn entry(&self, path: &str) -> Result<&Entry> {
-        let key = path.strip_prefix('/').unwrap_or(path);
-        self.directory
-            .find(key)
-            .or_else(|| self.directory.find(&format!("{key}{}", names::SUFFIX)))
-            .filter(|_| !key.ends_with('/'))
-            .ok_or_else(|| {
-                let e = Error::usage("no such member").object(path);
-                match self.keys().next() {
-                    Some(first) => e.hint(format!("the first member is {first:?}")),
-                    None => e.hint("the archive is empty"),
-                }
-            })
+        let named = |key: &str| {
+            let whole = || self.directory.find(&format!("{key}{}", names::SUFFIX));
+            self.directory.find(key).or_else(whole).filter(|_| !key.ends_with('/'))
+        };
+        // A name may itself begin with a slash.
+        named(path).or_else(|| path.strip_prefix('/').and_then(named)).ok_or_else(|| {
+            let e = Error::usage("no such member").object(path);
+            match self.keys().next() {
+                Some(first) => e.hint(format!("the first member is {first:?}")),
+                None => e.hint("the archive is empty"),
+            }
+        })
     }
 
     fn member<'a>(&'a self, entry: &'a Entry, limits: &Limits) -> Result<Member<'a, S>> {
