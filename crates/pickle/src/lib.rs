@@ -48,7 +48,7 @@ pub use node::NodeId;
 pub use opaque::How;
 pub use policy::Policy;
 pub use value::CYCLE;
-pub use write::dump;
+pub use write::{MapDump, dump};
 
 use hyperslab_core::{Limits, Result};
 

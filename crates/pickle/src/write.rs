@@ -29,6 +29,55 @@ pub fn dump(value: &Value) -> Result<Vec<u8>> {
     Ok(writer.finish())
 }
 
+/// The pickle of a map with text for keys, written pair by pair.
+pub struct MapDump {
+    writer: Writer,
+    keys: Vec<String>,
+}
+
+impl Default for MapDump {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MapDump {
+    /// An empty map.
+    pub fn new() -> MapDump {
+        let mut writer = Writer::new();
+        writer.out.push(op::EMPTY_DICT);
+        MapDump { writer, keys: Vec::new() }
+    }
+
+    /// Adds a pair. After an error the map is what it was before.
+    ///
+    /// # Errors
+    /// As [`dump`]; `Usage` for a key that is there already.
+    pub fn insert(&mut self, key: &str, value: &Value) -> Result<()> {
+        if self.keys.iter().any(|k| k == key) {
+            return Err(Error::usage(format!("{key:?} is there already")));
+        }
+        let w = &mut self.writer;
+        let before = (w.out.len(), w.memo, w.globals.len(), w.dtypes.len());
+        w.text(key.as_bytes());
+        if let Err(e) = w.value(value, 1) {
+            w.out.truncate(before.0);
+            w.memo = before.1;
+            w.globals.truncate(before.2);
+            w.dtypes.truncate(before.3);
+            return Err(e);
+        }
+        w.out.push(op::SETITEM);
+        self.keys.push(key.to_owned());
+        Ok(())
+    }
+
+    /// The finished pickle.
+    pub fn finish(self) -> Vec<u8> {
+        self.writer.finish()
+    }
+}
+
 pub(crate) struct Writer {
     pub(crate) out: Vec<u8>,
     memo: u32,

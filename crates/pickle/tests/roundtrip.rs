@@ -3,7 +3,7 @@
 
 use hyperslab_core::value::ListKind;
 use hyperslab_core::{Dtype, Limits, Value, View};
-use hyperslab_pickle::{Policy, dump, load};
+use hyperslab_pickle::{MapDump, Policy, dump, load};
 use proptest::prelude::*;
 
 fn number() -> impl Strategy<Value = Value> {
@@ -114,4 +114,22 @@ fn unhashable_keys_and_unknown_objects_are_refused() {
     let unknown = load(b"cm\nC\n)\x81.", Policy::Inspect, &Limits::default()).unwrap();
     let unknown = unknown.to_value(&Limits::default()).unwrap();
     assert_eq!(dump(&unknown).unwrap_err().kind(), hyperslab_core::Kind::Unsupported);
+}
+
+#[test]
+fn a_refused_pair_leaves_the_map_as_it_was() {
+    let array = || Value::from(View::from_slice([2], &[1.0f64, 2.0]).unwrap().into_owned().unwrap());
+    let mut map = MapDump::new();
+    map.insert("a", &Value::Int(1)).unwrap();
+    // The array before the key that cannot be has NumPy's names memoized, which must be forgotten with it.
+    let bad = Value::list([array(), Value::Map(vec![(Value::list([]), Value::Null)])]);
+    map.insert("b", &bad).unwrap_err();
+    map.insert("a", &Value::Null).unwrap_err();
+    map.insert("c", &array()).unwrap();
+    let pickle = map.finish();
+    let limits = Limits::default();
+    let value = load(&pickle, Policy::Strict, &limits).unwrap().to_value(&limits).unwrap();
+    assert_eq!(value, Value::map([("a", Value::Int(1)), ("c", array())]));
+    let empty = MapDump::new().finish();
+    assert_eq!(load(&empty, Policy::Strict, &limits).unwrap().to_value(&limits).unwrap(), Value::Map(vec![]));
 }

@@ -1,0 +1,177 @@
+//! Objects and packs as containers: one array with its metadata, or numbered ones.
+//!
+//! Metadata that is a map with text for keys hangs on its array as attributes; metadata of any other kind is one
+//! attribute, [`WHOLE`]; `None` is no attribute at all. Unknown classes come as inert records.
+
+use crate::object::{Entry, named};
+use crate::pack::{self, Damage, Walk};
+use hyperslab_core::{
+    Container, Error, Limits, Node, NodeKind, Order, Result, Selection, Source, Value, View,
+};
+use hyperslab_npy::Header as NpyHeader;
+use hyperslab_pickle::Policy;
+
+/// The name of the attribute that holds metadata which is no map of names.
+pub const WHOLE: &str = "metadata";
+
+/// An open file of Nengo cache objects: one object is an array at the path `""`, several are arrays at `"0"`, `"1"`,
+/// and so on.
+#[derive(Debug)]
+pub struct Nco<S> {
+    source: S,
+    entries: Vec<Entry>,
+    damage: Vec<Damage>,
+    pack: bool,
+}
+
+impl<S: Source> Nco<S> {
+    /// Walks over the objects of a file. Damage is listed, as long as one object is sound.
+    ///
+    /// # Errors
+    /// What is wrong with the first object where none is sound; `Limit`, `Io`.
+    pub fn open(source: S, limits: &Limits) -> Result<Nco<S>> {
+        let Walk { entries, damage } = pack::walk(&source, limits)?;
+        // Bytes after a lone object that are no object are what an overwritten longer file leaves: nengo passes
+        // over them.
+        let alone = entries.len() == 1 && entries.first().is_some_and(|e| e.header().start == 0);
+        let pack = !alone || damage.iter().any(|d| d.object);
+        if entries.is_empty() {
+            // One object whose array runs past its end or the file's is still one object: it is read as nengo
+            // would, or refused for its reason.
+            let entry = Entry::open(&source, 0).map_err(|e| named(e, &source))?;
+            return Ok(Nco { source, entries: vec![entry], damage: Vec::new(), pack: false });
+        }
+        Ok(Nco { source, entries, damage, pack })
+    }
+
+    /// Where the bytes come from.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// The sound objects, in the order of the file.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What else is in the file. In a pack it is listed; bytes after a lone object are only here.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Whether the objects are numbered.
+    pub fn is_pack(&self) -> bool {
+        self.pack
+    }
+
+    /// The metadata of the object at a path, as it is.
+    ///
+    /// # Errors
+    /// `Usage` for a path that is not there; as [`Entry::metadata`].
+    pub fn metadata(&self, path: &str, policy: Policy, limits: &Limits) -> Result<Value> {
+        self.entry(path)?
+            .metadata(&self.source, policy, limits)
+            .map_err(|e| named(e.object(path), &self.source))
+    }
+
+    fn entry(&self, path: &str) -> Result<&Entry> {
+        let name = path.strip_prefix('/').unwrap_or(path);
+        let found = match self.pack {
+            // Numbers are written in one way: "01" names nothing.
+            true => {
+                name.parse::<usize>().ok().filter(|n| n.to_string() == name).and_then(|n| self.entries.get(n))
+            }
+            false => self.entries.first().filter(|_| name.is_empty()),
+        };
+        found.ok_or_else(|| {
+            let what = match self.pack {
+                true => format!("no entry {path:?} in a pack of {}", self.entries.len()),
+                false => "the file is one array and holds nothing by this name".to_owned(),
+            };
+            named(Error::usage(what).object(path), &self.source)
+        })
+    }
+
+    fn node(&self, path: String, entry: &Entry, attributes: bool, limits: &Limits) -> Node {
+        let mut node = match entry.array_header(&self.source, limits) {
+            Ok(header) => {
+                let error = entry.check_array(&header).err();
+                let NpyHeader { dtype, shape, order, nbytes, .. } = header;
+                let mut node = Node::array(path, dtype, shape);
+                node.layout = Some(if order == Order::F { "fortran" } else { "contiguous" }.into());
+                match error {
+                    None => node.stored_bytes = Some(nbytes),
+                    Some(e) => node.error = Some(named(e, &self.source)),
+                }
+                node
+            }
+            Err(e) => {
+                let mut node = Node::new(path, NodeKind::Array);
+                node.error = Some(named(e, &self.source));
+                node
+            }
+        };
+        if attributes {
+            match self.attributes_of(entry, limits) {
+                Ok(a) => node.attributes = a,
+                Err(e) => node.error = node.error.or(Some(named(e, &self.source))),
+            }
+        }
+        node
+    }
+
+    fn attributes_of(&self, entry: &Entry, limits: &Limits) -> Result<Vec<(String, Value)>> {
+        Ok(match entry.metadata(&self.source, Policy::Inspect, limits)? {
+            Value::Null => Vec::new(),
+            Value::Map(pairs) if pairs.iter().all(|(k, _)| k.as_str().is_some()) => pairs
+                .into_iter()
+                .filter_map(|(k, v)| match k {
+                    Value::String(k) => Some((k, v)),
+                    _ => None,
+                })
+                .collect(),
+            other => vec![(WHOLE.to_owned(), other)],
+        })
+    }
+}
+
+impl<S: Source> Container for Nco<S> {
+    fn format(&self) -> &'static str {
+        if self.pack { "nco-pack" } else { "nco" }
+    }
+
+    fn nodes(&self, path: &str, _depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
+        if !matches!(path, "" | "/") || !self.pack {
+            let entry = self.entry(path)?;
+            let name = path.strip_prefix('/').unwrap_or(path);
+            return Ok(vec![self.node(name.to_owned(), entry, attributes, limits)]);
+        }
+        let mut all: Vec<(u64, Node)> = Vec::with_capacity(self.entries.len());
+        for (i, entry) in self.entries.iter().enumerate() {
+            limits.count_objects(1)?;
+            all.push((entry.header().start, self.node(i.to_string(), entry, attributes, limits)));
+        }
+        for d in &self.damage {
+            let mut node = Node::new(format!("bytes-{}-{}", d.range.start, d.range.end), NodeKind::Array);
+            node.stored_bytes = Some(d.range.end.saturating_sub(d.range.start));
+            let error = Error::invalid(d.what.clone()).reading("NCO header").at(d.range.start);
+            node.error = Some(named(error, &self.source));
+            all.push((d.range.start, node));
+        }
+        all.sort_by_key(|(start, _)| *start);
+        Ok(all.into_iter().map(|(_, node)| node).collect())
+    }
+
+    fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>> {
+        let entry = self.entry(path)?;
+        entry.array(&self.source, selection, limits).map_err(|e| named(e.object(path), &self.source))
+    }
+
+    fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
+        if self.pack && matches!(path, "" | "/") {
+            return Ok(Vec::new());
+        }
+        let entry = self.entry(path)?;
+        self.attributes_of(entry, limits).map_err(|e| named(e.object(path), &self.source))
+    }
+}

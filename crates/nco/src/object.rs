@@ -1,0 +1,234 @@
+//! One Nengo cache object in a source: its metadata and its array, each read when it is asked for.
+//!
+//! Reads what nengo 4.1 reads, with every range held inside the file. The pickle is never executed. Elements are
+//! used where they lie when the source is memory.
+
+use crate::header::{HEADER_LEN, Header};
+use hyperslab_core::source::{FileSource, MemorySource};
+use hyperslab_core::{Error, Limits, Result, Selection, Source, Value, View};
+use hyperslab_npy::header as npy;
+use hyperslab_pickle::Policy;
+use std::borrow::Cow;
+use std::path::Path;
+
+/// Files up to this size are read whole, by one read.
+const SMALL: u64 = 1 << 16;
+
+/// How much of a larger file is read at first: header, pickle and NPY header are nearly always in it.
+const HEAD: u64 = 4096;
+
+/// An object read whole.
+#[derive(Debug)]
+pub struct Object<'a> {
+    /// What was pickled, usually a map.
+    pub metadata: Value,
+    /// The array.
+    pub array: View<'a>,
+}
+
+/// Reads the object that starts at `start` in a source.
+///
+/// # Errors
+/// `Invalid` for anything but an object (too short, another magic, offsets that lead outside, a broken or truncated
+/// pickle or array), `Unsupported` for another version, for arrays of Python objects, and under
+/// [`Policy::Strict`] for metadata of unknown classes; `Limit`, `Io`.
+pub fn read<'a, S: Source + ?Sized>(
+    source: &'a S,
+    start: u64,
+    policy: Policy,
+    limits: &Limits,
+) -> Result<Object<'a>> {
+    let read = || {
+        let entry = Entry::open(source, start)?;
+        let metadata = entry.metadata(source, policy, limits)?;
+        Ok(Object { metadata, array: entry.array(source, &Selection::ALL, limits)? })
+    };
+    read().map_err(|e| named(e, source))
+}
+
+/// Reads a file's first object into memory of its own: one open, one look at the size, one read when it is small
+/// and two when it is not.
+///
+/// # Errors
+/// As [`read`], naming the file.
+pub fn load(path: impl AsRef<Path>, policy: Policy, limits: &Limits) -> Result<Object<'static>> {
+    let path = path.as_ref();
+    let file = FileSource::open(path)?;
+    let size = file.len()?;
+    let whole = |source: &dyn Source| {
+        let Object { metadata, array } = read(source, 0, policy, limits)?;
+        // Nothing is copied: the elements are counted or owned already.
+        Ok(Object { metadata, array: array.into_owned()? })
+    };
+    let (mut head, _reservation) = limits.vec(size.min(if size <= SMALL { SMALL } else { HEAD }))?;
+    head.resize(head.capacity().min(usize::try_from(size).unwrap_or(usize::MAX)), 0);
+    file.read_exact_at(0, &mut head)?;
+    if size <= SMALL {
+        return whole(&MemorySource::new(head).named(path));
+    }
+    whole(&ReadAhead { source: &file, head, size })
+}
+
+/// A source whose first bytes were read already, and whose size was looked at once.
+struct ReadAhead<'s> {
+    source: &'s FileSource,
+    head: Vec<u8>,
+    size: u64,
+}
+
+impl Source for ReadAhead<'_> {
+    fn name(&self) -> Option<&Path> {
+        self.source.name()
+    }
+
+    fn len(&self) -> Result<u64> {
+        Ok(self.size)
+    }
+
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        match self.head.get(start..start.saturating_add(out.len())) {
+            Some(bytes) => {
+                out.copy_from_slice(bytes);
+                Ok(())
+            }
+            None => self.source.read_exact_at(offset, out),
+        }
+    }
+}
+
+/// Where one object lies in a source. The methods take that source again, so that many entries share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    header: Header,
+}
+
+impl Entry {
+    /// Reads and checks the header at `start`.
+    ///
+    /// # Errors
+    /// `Invalid`, `Unsupported` for another version, `Io`.
+    pub fn open<S: Source + ?Sized>(source: &S, start: u64) -> Result<Entry> {
+        let size = source.len()?;
+        let header = read_header(source, start, size)?;
+        Ok(Entry { header: header.check(size)? })
+    }
+
+    /// An entry whose header was checked before.
+    pub(crate) fn of(header: Header) -> Entry {
+        Entry { header }
+    }
+
+    /// The header, its ends inside the source.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The bytes of the metadata pickle.
+    ///
+    /// # Errors
+    /// `Limit`, `Io`.
+    pub fn pickle<'a, S: Source + ?Sized>(&self, source: &'a S, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+        let range = &self.header.pickle;
+        source.bytes_at(range.start, range.end.saturating_sub(range.start), limits)
+    }
+
+    /// The metadata.
+    ///
+    /// # Errors
+    /// As [`hyperslab_pickle::load`]; offsets count from the start of the source.
+    pub fn metadata<S: Source + ?Sized>(&self, source: &S, policy: Policy, limits: &Limits) -> Result<Value> {
+        let bytes = self.pickle(source, limits)?;
+        hyperslab_pickle::load(&bytes, policy, limits)
+            .and_then(|p| p.to_value(limits))
+            .map_err(|e| e.shifted(self.header.pickle.start).reading("metadata").at(self.header.pickle.start))
+    }
+
+    /// What the header of the array says. Whether the array is all there, and no pickle of objects, is
+    /// [`Entry::check_array`].
+    ///
+    /// # Errors
+    /// `Invalid` for anything but an NPY header, `Unsupported`, `Limit`, `Io`.
+    pub fn array_header<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<npy::Header> {
+        self.npy_header(source, limits).map_err(|e| self.in_array(e))
+    }
+
+    /// Checks that the elements of the array lie inside the object.
+    ///
+    /// # Errors
+    /// `Invalid` for a truncated array, `Unsupported` for Python objects.
+    pub fn check_array(&self, header: &npy::Header) -> Result<()> {
+        let dtype = &header.dtype;
+        let range = &self.header.array;
+        let there = range.end.saturating_sub(range.start).saturating_sub(header.data_offset);
+        if dtype.has_indirection() {
+            return Err(self.in_array(Error::unsupported(format!(
+                "elements of {dtype} are a pickle of Python objects"
+            ))));
+        }
+        if header.nbytes > there {
+            let (shape, wanted) = (&header.shape, header.nbytes);
+            let what = format!(
+                "shape {shape} of {dtype} takes {wanted} bytes, {there} are there: the array is truncated"
+            );
+            return Err(self.in_array(Error::invalid(what).at(header.data_offset)));
+        }
+        Ok(())
+    }
+
+    /// Offsets in the array as offsets in the source.
+    fn in_array(&self, e: Error) -> Error {
+        e.at(0).shifted(self.header.array.start).reading("array")
+    }
+
+    fn npy_header<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<npy::Header> {
+        let start = self.header.array.start;
+        let room = self.header.array.end.saturating_sub(start);
+        let first = source.bytes_at(start, room.min(HEAD), limits)?;
+        if !first.starts_with(npy::MAGIC) {
+            let found = first.get(..6).unwrap_or(&first);
+            return Err(Error::invalid(match found {
+                [] => "the array is missing: the object ends before it".to_owned(),
+                found => format!("the array is not an NPY file: it starts with {found:02x?}"),
+            }));
+        }
+        let len = npy::length(&first)? as u64;
+        if len <= first.len() as u64 {
+            npy::parse(&first)
+        } else {
+            npy::parse(&source.bytes_at(start, len.min(room), limits)?)
+        }
+    }
+
+    /// The selected elements of the array: a view where the source is memory.
+    ///
+    /// # Errors
+    /// As [`Entry::array_header`] and [`Entry::check_array`], and `Usage` for a selection that does not fit.
+    pub fn array<'a, S: Source + ?Sized>(
+        &self,
+        source: &'a S,
+        selection: &Selection,
+        limits: &Limits,
+    ) -> Result<View<'a>> {
+        let header = self.array_header(source, limits)?;
+        self.check_array(&header)?;
+        header.read(source, self.header.array.start, selection, limits).map_err(|e| e.reading("array"))
+    }
+}
+
+/// Parses what lies at `start`; its offsets are not checked.
+pub(crate) fn read_header<S: Source + ?Sized>(source: &S, start: u64, size: u64) -> Result<Header> {
+    let mut bytes = [0; HEADER_LEN];
+    let there = usize::try_from(size.saturating_sub(start)).unwrap_or(usize::MAX).min(HEADER_LEN);
+    let bytes = bytes.get_mut(..there).unwrap_or_default();
+    source.read_exact_at(start.min(size), bytes)?;
+    Header::parse(bytes, start, size)
+}
+
+/// Adds the source's name to an error.
+pub(crate) fn named<S: Source + ?Sized>(e: Error, source: &S) -> Error {
+    match source.name() {
+        Some(name) => e.file(name),
+        None => e,
+    }
+}
