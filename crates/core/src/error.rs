@@ -129,6 +129,14 @@ impl Error {
         self
     }
 
+    /// Names another file in place of the one that is set: for a file that was written aside and is known to the
+    /// user by its final name.
+    #[must_use]
+    pub fn renamed(mut self, path: impl AsRef<Path>) -> Self {
+        self.0.file = Some(path.as_ref().to_path_buf());
+        self
+    }
+
     /// Adds what the user can do about it, unless it is set.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
