@@ -59,11 +59,11 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// `Invalid` when fewer are left; so for every method below.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self, n: usize) -> Result<&'a [u8]> {
-        match self.at.checked_add(n).and_then(|end| Some((self.bytes.get(self.at..end)?, end))) {
-            Some((b, end)) => {
-                self.at = end;
+        match self.bytes.get(self.at..).and_then(|rest| rest.get(..n)) {
+            Some(b) => {
+                self.at += n;
                 Ok(b)
             }
             None => Err(self.short(n)),
@@ -83,7 +83,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes over `n` bytes.
-    #[inline]
+    #[inline(always)]
     pub fn skip(&mut self, n: usize) -> Result<()> {
         self.bytes(n).map(drop)
     }
@@ -94,60 +94,84 @@ impl<'a> Cursor<'a> {
     }
 
     /// One byte.
-    #[inline]
+    #[inline(always)]
     pub fn u8(&mut self) -> Result<u8> {
-        self.array::<1>().map(|[b]| b)
-    }
-
-    /// Two bytes, little-endian.
-    #[inline]
-    pub fn u16(&mut self) -> Result<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    /// Four bytes, little-endian.
-    #[inline]
-    pub fn u32(&mut self) -> Result<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    /// Eight bytes, little-endian.
-    #[inline]
-    pub fn u64(&mut self) -> Result<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    /// An unsigned integer of `n` bytes (at most 8), little-endian.
-    #[inline]
-    pub fn uint(&mut self, n: usize) -> Result<u64> {
-        match n {
-            1 => self.u8().map(u64::from),
-            2 => self.u16().map(u64::from),
-            4 => self.u32().map(u64::from),
-            8 => self.u64(),
-            _ => {
-                let mut wide = [0u8; 8];
-                let b = self.bytes(n)?;
-                match wide.get_mut(..n) {
-                    Some(dst) => dst.copy_from_slice(b),
-                    None => return Err(self.invalid(format!("integer of {n} bytes"))),
-                }
-                Ok(u64::from_le_bytes(wide))
+        match self.bytes.get(self.at) {
+            Some(b) => {
+                self.at += 1;
+                Ok(*b)
             }
+            None => Err(self.short(1)),
         }
     }
 
+    /// Two bytes, little-endian.
+    #[inline(always)]
+    pub fn u16(&mut self) -> Result<u16> {
+        match self.bytes.get(self.at..).and_then(|b| b.first_chunk()) {
+            Some(b) => {
+                self.at += 2;
+                Ok(u16::from_le_bytes(*b))
+            }
+            None => Err(self.short(2)),
+        }
+    }
+
+    /// Four bytes, little-endian.
+    #[inline(always)]
+    pub fn u32(&mut self) -> Result<u32> {
+        match self.bytes.get(self.at..).and_then(|b| b.first_chunk()) {
+            Some(b) => {
+                self.at += 4;
+                Ok(u32::from_le_bytes(*b))
+            }
+            None => Err(self.short(4)),
+        }
+    }
+
+    /// Eight bytes, little-endian.
+    #[inline(always)]
+    pub fn u64(&mut self) -> Result<u64> {
+        match self.bytes.get(self.at..).and_then(|b| b.first_chunk()) {
+            Some(b) => {
+                self.at += 8;
+                Ok(u64::from_le_bytes(*b))
+            }
+            None => Err(self.short(8)),
+        }
+    }
+
+    /// An unsigned integer of `n` bytes (at most 8), little-endian.
+    #[inline(always)]
+    pub fn uint(&mut self, n: usize) -> Result<u64> {
+        match n {
+            8 => self.u64(),
+            1 => self.u8().map(u64::from),
+            _ => self.odd_uint(n),
+        }
+    }
+
+    fn odd_uint(&mut self, n: usize) -> Result<u64> {
+        let mut wide = [0u8; 8];
+        let b = self.bytes(n)?;
+        match wide.get_mut(..n) {
+            Some(dst) => dst.copy_from_slice(b),
+            None => return Err(self.invalid(format!("integer of {n} bytes"))),
+        }
+        Ok(u64::from_le_bytes(wide))
+    }
+
     /// An address; `None` when it is undefined (all bits set).
-    #[inline]
+    #[inline(always)]
     pub fn address(&mut self, sizes: Sizes) -> Result<Option<u64>> {
         let n = usize::from(sizes.offset);
         let v = self.uint(n)?;
         let undefined = if n >= 8 { u64::MAX } else { (1 << (8 * n)) - 1 };
-        Ok((v != undefined).then_some(v))
+        Ok(if v == undefined { None } else { Some(v) })
     }
 
     /// A length.
-    #[inline]
+    #[inline(always)]
     pub fn length(&mut self, sizes: Sizes) -> Result<u64> {
         self.uint(sizes.length.into())
     }
@@ -178,7 +202,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes a version byte that must lie in `low..=high`; another one is `Unsupported`.
-    #[inline]
+    #[inline(always)]
     pub fn version(&mut self, low: u8, high: u8) -> Result<u8> {
         let here = self.at;
         let v = self.u8()?;
@@ -186,11 +210,16 @@ impl<'a> Cursor<'a> {
             return Ok(v);
         }
         self.at = here;
-        Err(self.unsupported(if low == high {
+        Err(self.unknown_version(v, low, high))
+    }
+
+    #[cold]
+    fn unknown_version(&self, v: u8, low: u8, high: u8) -> Error {
+        self.unsupported(if low == high {
             format!("version {v} (known: {low})")
         } else {
             format!("version {v} (known: {low} to {high})")
-        }))
+        })
     }
 }
 

@@ -15,6 +15,9 @@ pub const LEN_V0: usize = 96;
 /// As many bytes as any superblock can have.
 pub const MAX_LEN: usize = 128;
 
+/// Consistency flag: a library writes the file while others read it.
+pub const SWMR: u8 = 0x04;
+
 const WHAT: &str = "superblock";
 
 /// What a superblock says. Addresses count from [`Superblock::base`].
@@ -64,12 +67,13 @@ impl Superblock {
     ///
     /// # Errors
     /// `Invalid` for a wrong signature, checksum or end, `Unsupported` for versions and widths nobody writes.
-    #[inline]
+    #[inline(always)]
     pub fn parse(bytes: &[u8], base: u64) -> Result<Superblock> {
         let mut c = Cursor::new(bytes, WHAT, base);
-        if c.array::<8>()? != SIGNATURE {
+        if !bytes.starts_with(&SIGNATURE) {
             return Err(Error::invalid("not an HDF5 file: no signature").reading(WHAT).at(base));
         }
+        c.skip(8)?;
         match c.version(0, 3)? {
             v @ 0..=1 => parse_v0(v, c),
             v => parse_v2(v, bytes, c, base),
@@ -111,9 +115,10 @@ impl Superblock {
     }
 }
 
+#[inline(always)]
 fn widths(c: &mut Cursor<'_>) -> Result<Sizes> {
     let sizes = Sizes { offset: c.u8()?, length: c.u8()? };
-    if ![sizes.offset, sizes.length].iter().all(|n| matches!(n, 2 | 4 | 8)) {
+    if !matches!(sizes.offset, 2 | 4 | 8) || !matches!(sizes.length, 2 | 4 | 8) {
         return Err(c.unsupported(format!(
             "addresses of {} and lengths of {} bytes (known: 2, 4, 8)",
             sizes.offset, sizes.length
@@ -122,7 +127,7 @@ fn widths(c: &mut Cursor<'_>) -> Result<Sizes> {
     Ok(sizes)
 }
 
-#[inline]
+#[inline(always)]
 fn parse_v2(version: u8, bytes: &[u8], mut c: Cursor<'_>, base: u64) -> Result<Superblock> {
     let sizes = widths(&mut c)?;
     let flags = c.u8()?;
@@ -145,6 +150,7 @@ fn parse_v2(version: u8, bytes: &[u8], mut c: Cursor<'_>, base: u64) -> Result<S
     })
 }
 
+#[inline(never)]
 fn parse_v0(version: u8, mut c: Cursor<'_>) -> Result<Superblock> {
     let known = (c.u8()?, c.u8()?, c.u8()?, c.u8()?);
     if (known.0, known.1, known.3) != (0, 0, 0) {

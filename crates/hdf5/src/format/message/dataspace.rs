@@ -89,26 +89,23 @@ impl Dataspace {
         if kind != Kind::Simple && rank > 0 {
             return Err(c.invalid(format!("rank {rank} of a space without extents")));
         }
-        let extents = |c: &mut Cursor<'_>| -> Result<Shape> {
-            let mut s = Shape::default();
-            for _ in 0..rank {
-                let n = c.length(sizes)?;
-                s.push(n);
-            }
-            Ok(s)
-        };
-        let dims = extents(&mut c)?;
-        let mut max = None;
-        if flags & 1 != 0 {
-            let stored = extents(&mut c)?;
-            let unlimited = if sizes.length >= 8 { UNLIMITED } else { (1 << (8 * sizes.length)) - 1 };
-            let wide: Shape = stored.iter().map(|&m| if m == unlimited { UNLIMITED } else { m }).collect();
-            if wide.iter().zip(dims.iter()).any(|(m, d)| d > m) {
-                return Err(c.invalid(format!("extents {dims} beyond their maximum {wide}")));
-            }
-            max = Some(wide);
+        let mut space = Dataspace { kind, dims: Shape::default(), max: None };
+        for _ in 0..rank {
+            space.dims.push(c.length(sizes)?);
         }
-        Ok(Dataspace { kind, dims, max })
+        if flags & 1 != 0 {
+            let unlimited = if sizes.length >= 8 { UNLIMITED } else { (1 << (8 * sizes.length)) - 1 };
+            let mut max = Shape::default();
+            for d in space.dims.iter() {
+                let m = c.length(sizes)?;
+                if m < *d {
+                    return Err(c.invalid(format!("extent {d} beyond its maximum {m}")));
+                }
+                max.push(if m == unlimited { UNLIMITED } else { m });
+            }
+            space.max = Some(max);
+        }
+        Ok(space)
     }
 
     /// Appends a version 2 body.

@@ -43,7 +43,7 @@ impl<'a> Link<'a> {
     ///
     /// # Errors
     /// `Invalid`, `Unsupported` for unknown versions and kinds.
-    #[inline]
+    #[inline(always)]
     pub fn parse(body: &'a [u8], sizes: Sizes, offset: u64) -> Result<Link<'a>> {
         let mut c = Cursor::new(body, "link", offset);
         c.version(1, 1)?;

@@ -23,6 +23,7 @@ impl LinkInfo {
     ///
     /// # Errors
     /// `Invalid`, `Unsupported` for unknown versions.
+    #[inline(always)]
     pub fn parse(body: &[u8], sizes: Sizes, offset: u64) -> Result<LinkInfo> {
         let mut c = Cursor::new(body, "link info", offset);
         c.version(0, 0)?;

@@ -51,4 +51,6 @@ pub mod kind {
     pub const SYMBOL_TABLE: u16 = 0x11;
     /// [Attribute info](super::attribute_info).
     pub const ATTRIBUTE_INFO: u16 = 0x15;
+    /// The last number that HDF5 2.0 defines.
+    pub const LAST: u16 = 0x18;
 }

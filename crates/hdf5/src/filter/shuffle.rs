@@ -1,0 +1,66 @@
+//! Filter 2, shuffle: the first bytes of all elements, then the second bytes, and so on; what is left over at the
+//! end stays as it is.
+//!
+//! Source: HDF5 File Format Specification 3.0, section IV.A.2.l; measured on libhdf5.
+
+use hyperslab_core::{Error, Limits, Result};
+use std::borrow::Cow;
+
+/// Undoes the shuffle of elements of `values[0]` bytes.
+pub(super) fn undo<'a>(
+    values: &[u32],
+    bytes: Cow<'a, [u8]>,
+    _most: u64,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>> {
+    let size = match values.first() {
+        Some(&n) if n > 0 => n as usize,
+        _ => return Err(Error::invalid("shuffle filter without an element size")),
+    };
+    let count = bytes.len() / size;
+    if size == 1 || count <= 1 {
+        return Ok(bytes);
+    }
+    let (mut out, _held) = limits.vec(bytes.len() as u64)?;
+    out.resize(bytes.len(), 0);
+    let whole = count * size;
+    for (k, plane) in bytes.get(..whole).unwrap_or_default().chunks_exact(count).enumerate() {
+        let slots = out.get_mut(k..whole).unwrap_or_default().iter_mut().step_by(size);
+        slots.zip(plane).for_each(|(slot, &b)| *slot = b);
+    }
+    if let (Some(dst), Some(src)) = (out.get_mut(whole..), bytes.get(whole..)) {
+        dst.copy_from_slice(src);
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// Shuffles elements of `size` bytes.
+pub fn apply(size: usize, bytes: &[u8]) -> Vec<u8> {
+    let count = bytes.len() / size.max(1);
+    if size <= 1 || count <= 1 {
+        return bytes.to_vec();
+    }
+    let (whole, rest) = bytes.split_at(count * size);
+    let mut out = Vec::with_capacity(bytes.len());
+    for k in 0..size {
+        out.extend(whole.iter().skip(k).step_by(size));
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        let bytes: Vec<u8> = (0..=250).collect();
+        for size in [1, 2, 3, 4, 8, 16, 100, 200, 251, 300] {
+            let back = undo(&[size as u32], Cow::Owned(apply(size, &bytes)), 0, &Limits::default()).unwrap();
+            assert_eq!(&*back, bytes, "{size}");
+        }
+        assert_eq!(apply(2, &[1, 2, 3, 4, 5]), [1, 3, 2, 4, 5]);
+        assert!(undo(&[], Cow::Borrowed(&[]), 0, &Limits::default()).is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! The file's bytes by HDF5 address: counted from its base, the first of them kept.
+//!
+//! Headers of small files are nearly always among the first few thousand bytes, so opening reads those at once and
+//! most metadata never costs another system call. The length is remembered too, and asked for again only when
+//! something lies beyond it.
+
+use hyperslab_core::source::beyond;
+use hyperslab_core::{Limits, Result, Source};
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How much is read on opening.
+const HEAD: u64 = 8192;
+
+/// A source whose offset 0 is the file's base address.
+pub(crate) struct Based<'s> {
+    inner: Box<dyn Source + 's>,
+    base: u64,
+    head: Vec<u8>,
+    len: AtomicU64,
+}
+
+impl<'s> Based<'s> {
+    /// The whole source, from its first byte.
+    pub(crate) fn new(inner: Box<dyn Source + 's>) -> Result<Based<'s>> {
+        let len = inner.len()?;
+        let mut head = Vec::new();
+        if inner.as_slice().is_none() {
+            head.resize(len.min(HEAD) as usize, 0);
+            inner.read_exact_at(0, &mut head)?;
+        }
+        Ok(Based { inner, base: 0, head, len: AtomicU64::new(len) })
+    }
+
+    /// Moves the base; what was read of what lies before it is forgotten.
+    pub(crate) fn set_base(&mut self, base: u64) {
+        let gone = usize::try_from(base - self.base).unwrap_or(usize::MAX).min(self.head.len());
+        self.head.drain(..gone);
+        let len = self.len.get_mut();
+        *len = len.saturating_sub(base - self.base);
+        self.base = base;
+    }
+
+    /// Where offset 0 lies in the underlying source.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    fn check(&self, offset: u64, len: u64) -> Result<()> {
+        let fits = |have: u64| offset.checked_add(len).is_some_and(|end| end <= have);
+        if fits(self.len.load(Ordering::Relaxed)) {
+            return Ok(());
+        }
+        let now = self.inner.len()?.saturating_sub(self.base);
+        self.len.store(now, Ordering::Relaxed);
+        if fits(now) { Ok(()) } else { Err(beyond(offset, len, now)) }
+    }
+
+    fn in_head(&self, offset: u64, len: u64) -> Option<&[u8]> {
+        let start = usize::try_from(offset).ok()?;
+        self.head.get(start..start.checked_add(usize::try_from(len).ok()?)?)
+    }
+}
+
+impl Source for Based<'_> {
+    fn name(&self) -> Option<&Path> {
+        self.inner.name()
+    }
+
+    fn len(&self) -> Result<u64> {
+        Ok(self.len.load(Ordering::Relaxed))
+    }
+
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.check(offset, out.len() as u64)?;
+        match self.in_head(offset, out.len() as u64) {
+            Some(b) => {
+                out.copy_from_slice(b);
+                Ok(())
+            }
+            None => self.inner.read_exact_at(self.base.saturating_add(offset), out),
+        }
+    }
+
+    fn bytes_at(&self, offset: u64, len: u64, limits: &Limits) -> Result<Cow<'_, [u8]>> {
+        self.check(offset, len)?;
+        if let Some(all) = self.as_slice() {
+            let (start, len) = (offset as usize, len as usize);
+            return Ok(Cow::Borrowed(all.get(start..start + len).unwrap_or_default()));
+        }
+        if let Some(b) = self.in_head(offset, len) {
+            return Ok(Cow::Borrowed(b));
+        }
+        let (mut v, _reservation) = limits.vec(len)?;
+        v.resize(len as usize, 0);
+        self.inner.read_exact_at(self.base.saturating_add(offset), &mut v)?;
+        Ok(Cow::Owned(v))
+    }
+
+    fn as_slice(&self) -> Option<&[u8]> {
+        self.inner.as_slice().and_then(|all| all.get(usize::try_from(self.base).ok()?..))
+    }
+}

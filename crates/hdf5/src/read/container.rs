@@ -1,0 +1,26 @@
+//! A file as the tree that every container presents.
+
+use super::{File, walk};
+use hyperslab_core::{Container, Limits, Node, Result, Selection, Value, View};
+
+impl Container for File<'_> {
+    fn format(&self) -> &'static str {
+        "hdf5"
+    }
+
+    fn nodes(&self, path: &str, depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
+        walk::nodes(self, path, depth, attributes, limits)
+    }
+
+    fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>> {
+        File::read(self, path, selection, limits)
+    }
+
+    fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
+        File::attributes(self, path, limits)
+    }
+
+    fn attribute(&self, path: &str, name: &str, limits: &Limits) -> Result<Value> {
+        File::attribute(self, path, name, limits)
+    }
+}

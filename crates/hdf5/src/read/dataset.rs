@@ -1,0 +1,255 @@
+//! One dataset: type, space, storage, and its elements by selection.
+
+use super::heap::GlobalHeap;
+use super::object::Object;
+use super::{Context, attribute, chunked, gather};
+use crate::filter;
+use crate::format::Sizes;
+use crate::format::message::dataspace::{Dataspace, UNLIMITED};
+use crate::format::message::datatype;
+use crate::format::message::fill_value::FillValue;
+use crate::format::message::filter_pipeline::{self, Filter};
+use crate::format::message::kind;
+use crate::format::message::layout::{ChunkIndex, Layout};
+use crate::numpy_types;
+use hyperslab_core::view::Buffer;
+use hyperslab_core::{Dtype, Error, Node, Result, Selection, Source, View};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A dataset whose description has been read; its elements have not.
+pub(crate) struct Dataset<'f> {
+    object: Object<'f>,
+    sizes: Sizes,
+    /// The type as it is stored.
+    pub(crate) stored: Dtype,
+    /// The NumPy type that it stands for: what the attribute `numpy_descr` restores.
+    pub(crate) restored: Option<Dtype>,
+    pub(crate) space: Dataspace,
+    pub(crate) filters: Vec<Filter>,
+}
+
+impl<'f> Dataset<'f> {
+    pub(crate) fn open(cx: Context<'_, '_>, object: Object<'f>) -> Result<Dataset<'f>> {
+        object.check_known()?;
+        let missing = |what: &'static str| {
+            Error::invalid(format!("dataset without {what}")).reading("object header").at(object.address)
+        };
+        let space = object
+            .parse(cx, kind::DATASPACE, |b, at| Dataspace::parse(b, cx.sizes, at))?
+            .ok_or_else(|| missing("a dataspace"))?;
+        let stored = object
+            .parse(cx, kind::DATATYPE, |b, at| datatype::parse(b, cx.sizes, at))?
+            .ok_or_else(|| missing("a type"))?;
+        let filters = object.parse(cx, kind::FILTER_PIPELINE, filter_pipeline::parse)?.unwrap_or_default();
+        // An attribute that does not go with the stored type is somebody else's.
+        let restored = attribute::text(cx, &object, numpy_types::ATTRIBUTE)
+            .and_then(|text| numpy_types::restored(&stored, &text).ok());
+        Ok(Dataset { object, sizes: cx.sizes, stored, restored, space, filters })
+    }
+
+    /// The type as it is shown.
+    pub(crate) fn dtype(&self) -> &Dtype {
+        self.restored.as_ref().unwrap_or(&self.stored)
+    }
+
+    fn layout(&self) -> Result<Layout<'_>> {
+        let m = self.object.first(kind::LAYOUT).ok_or_else(|| {
+            Error::invalid("dataset without a layout").reading("object header").at(self.object.address)
+        })?;
+        Layout::parse(m.body, self.sizes, m.offset)
+    }
+
+    /// Bytes of all elements as they are stored, decoded.
+    fn stored_len(&self) -> Result<u64> {
+        match self.space.shape() {
+            Some(shape) => shape.bytes(self.stored.itemsize()),
+            None => Ok(0),
+        }
+    }
+
+    /// What a listing shows.
+    pub(crate) fn describe(&self, node: &mut Node) {
+        node.dtype = Some(self.dtype().clone());
+        node.shape = self.space.shape().cloned();
+        node.max_shape = match &self.space.max {
+            Some(max) if *max != self.space.dims => {
+                max.iter().map(|&m| (m != UNLIMITED).then_some(m)).collect()
+            }
+            _ => Vec::new(),
+        };
+        node.nbytes = node.shape.as_ref().and_then(|s| s.bytes(self.stored.itemsize()).ok());
+        if node.shape.is_none() {
+            node.nbytes = Some(0);
+        }
+        node.filters = self.filters.iter().map(filter::name).collect();
+        if self.object.has(kind::EXTERNAL_FILES) {
+            node.layout = Some("external".into());
+            return;
+        }
+        match self.layout() {
+            Ok(Layout::Compact { data, .. }) => {
+                node.layout = Some("compact".into());
+                node.stored_bytes = Some(data.len() as u64);
+            }
+            Ok(Layout::Contiguous { address, size }) => {
+                node.layout = Some("contiguous".into());
+                node.stored_bytes = match address {
+                    None => Some(0),
+                    Some(_) => size.or_else(|| self.stored_len().ok()),
+                };
+            }
+            Ok(Layout::Chunked(c)) => {
+                node.layout = Some("chunked".into());
+                node.stored_bytes = match (c.address, c.index) {
+                    (None, _) => Some(0),
+                    (Some(_), ChunkIndex::Single { filtered: Some((n, _)) }) => Some(n),
+                    (Some(_), ChunkIndex::Single { .. }) => c.dims.bytes(c.element_size).ok(),
+                    _ => None,
+                };
+                node.chunks = Some(c.dims);
+            }
+            Ok(Layout::Virtual { .. }) => node.layout = Some("virtual".into()),
+            Err(e) => node.error = Some(e),
+        }
+    }
+
+    /// Where the elements lie in the file as they are, when they do: contiguous, written, in their shown type.
+    pub(crate) fn contiguous(&self) -> Result<Option<Range<u64>>> {
+        if self.object.has(kind::EXTERNAL_FILES) || !self.filters.is_empty() {
+            return Ok(None);
+        }
+        match self.layout()? {
+            Layout::Contiguous { address: Some(at), size } if self.space.shape().is_some() => {
+                let len = self.check_size(size)?;
+                let end = at.checked_add(len);
+                Ok(end.map(|end| at..end).filter(|r| !r.is_empty()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn check_size(&self, size: Option<u64>) -> Result<u64> {
+        let need = self.stored_len()?;
+        match size {
+            Some(size) if size < need => Err(Error::invalid(format!(
+                "{size} bytes for shape {} of {}, which takes {need}",
+                self.space.dims, self.stored
+            ))
+            .reading("data layout")
+            .at(self.object.address)),
+            _ => Ok(need),
+        }
+    }
+
+    /// The elements that a selection takes.
+    pub(crate) fn read(self, cx: Context<'f, '_>, selection: &Selection) -> Result<View<'f>> {
+        let limits = cx.limits;
+        let heap = self.stored.has_indirection().then(|| {
+            Arc::new(GlobalHeap::new(cx.source, cx.sizes, limits, &self.stored))
+                as Arc<dyn hyperslab_core::view::Heap + 'f>
+        });
+        let restored = self.restored.clone();
+        let mut view = self.read_stored(cx, selection)?;
+        if let Some(heap) = heap {
+            view = view.with_heap(heap);
+        }
+        let Some(dtype) = restored else { return Ok(view) };
+        let view = view.reinterpret(dtype)?;
+        if !numpy_types::has_unicode(view.dtype()) {
+            return Ok(view);
+        }
+        let decoded = numpy_types::decode(&view, limits)?;
+        View::new(view.dtype().clone(), view.shape().clone(), decoded)
+    }
+
+    fn read_stored(self, cx: Context<'f, '_>, selection: &Selection) -> Result<View<'f>> {
+        let Some(shape) = self.space.shape().cloned() else {
+            return Err(Error::usage("a null dataspace has no elements to read"));
+        };
+        let ranges = selection.resolve(&shape)?;
+        let dtype = self.stored.clone();
+        let need = self.stored_len()?;
+        if self.object.has(kind::EXTERNAL_FILES) {
+            return Err(Error::unsupported("elements in external raw files").at(self.object.address));
+        }
+        let fill = self.fill(cx)?;
+        let taken = gather::Taken::new(&ranges, dtype.itemsize());
+        let empty = |cx: Context<'_, '_>| -> Result<Buffer> {
+            let mut out = Buffer::zeroed(taken.bytes()?, cx.limits)?;
+            fill_with(&mut out, fill.as_deref());
+            Ok(out)
+        };
+        match self.layout()? {
+            Layout::Compact { data, offset } => {
+                let data = usize::try_from(need).ok().and_then(|n| data.get(..n)).ok_or_else(|| {
+                    Error::invalid(format!("{} bytes of compact data where {need} belong", data.len()))
+                        .reading("data layout")
+                        .at(offset)
+                })?;
+                View::new(dtype, shape, Buffer::copy_of(data))?.select(selection)
+            }
+            Layout::Contiguous { address: Some(at), size } if need > 0 => {
+                if !self.filters.is_empty() {
+                    return Err(Error::invalid("filters on contiguous data").at(self.object.address));
+                }
+                self.check_size(size)?;
+                if cx.source.as_slice().is_some() {
+                    return match cx.source.bytes_at(at, need, cx.limits)? {
+                        std::borrow::Cow::Borrowed(b) => View::new(dtype, shape, b)?.select(selection),
+                        std::borrow::Cow::Owned(_) => Err(Error::invalid("bytes in memory were copied")),
+                    };
+                }
+                let mut out = Buffer::zeroed(taken.bytes()?, cx.limits)?;
+                gather::contiguous(cx, at, &shape, &taken, &mut out)?;
+                View::new(dtype, taken.shape(), out)
+            }
+            Layout::Contiguous { .. } => View::new(dtype, taken.shape(), empty(cx)?),
+            Layout::Chunked(c) => {
+                if c.element_size != dtype.itemsize() || c.dims.len() != shape.len() {
+                    return Err(Error::invalid(format!(
+                        "chunks of shape {} and {}-byte elements for shape {shape} of {dtype}",
+                        c.dims, c.element_size
+                    ))
+                    .reading("data layout")
+                    .at(self.object.address));
+                }
+                let mut out = empty(cx)?;
+                if c.address.is_some() && !out.is_empty() {
+                    chunked::read(cx, &self.space, &c, &self.filters, &taken, &mut out)?;
+                }
+                View::new(dtype, taken.shape(), out)
+            }
+            Layout::Virtual { .. } => {
+                Err(Error::unsupported("virtual dataset").reading("data layout").at(self.object.address))
+            }
+        }
+    }
+
+    /// The fill value, unless it is zero.
+    fn fill(&self, cx: Context<'_, '_>) -> Result<Option<Vec<u8>>> {
+        let own = |f: FillValue<'_>| f.value.map(<[u8]>::to_vec);
+        let mut value =
+            self.object.parse(cx, kind::FILL_VALUE, |b, at| FillValue::parse(b, at).map(own))?.flatten();
+        if value.is_none() && !self.object.has(kind::FILL_VALUE) {
+            value = self
+                .object
+                .parse(cx, kind::FILL_VALUE_OLD, |b, at| FillValue::parse_old(b, at).map(own))?
+                .flatten();
+        }
+        match &value {
+            Some(v) if v.len() as u64 != self.stored.itemsize() => {
+                Err(Error::invalid(format!("fill value of {} bytes for {}", v.len(), self.stored))
+                    .reading("fill value")
+                    .at(self.object.address))
+            }
+            _ => Ok(value.filter(|v| v.iter().any(|&b| b != 0))),
+        }
+    }
+}
+
+fn fill_with(out: &mut [u8], value: Option<&[u8]>) {
+    if let Some(value) = value.filter(|v| !v.is_empty()) {
+        out.chunks_exact_mut(value.len()).for_each(|slot| slot.copy_from_slice(value));
+    }
+}

@@ -1,0 +1,122 @@
+//! The links of a group, old or new style.
+
+use super::Context;
+use super::object::Object;
+use crate::format::message::kind;
+use crate::format::message::link::{Link, Target};
+use crate::format::message::link_info::LinkInfo;
+use crate::format::message::symbol_table::SymbolTable;
+use crate::format::{btree_v1, local_heap, symbol_node};
+use hyperslab_core::{Error, Result, ResultExt, Source};
+use std::collections::HashSet;
+
+/// A name in a group.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// The name; bytes that are not UTF-8 are replaced.
+    pub(crate) name: String,
+    /// What it points at.
+    pub(crate) to: To,
+}
+
+/// What a link points at.
+#[derive(Clone, Debug)]
+pub(crate) enum To {
+    /// An object header.
+    Object(u64),
+    /// A path of this file.
+    Soft(String),
+    /// File and path.
+    External(String, String),
+    /// Something an application defined, by its class.
+    User(u8),
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The links of a group in stored order. What cannot be listed comes as the error beside them.
+pub(crate) fn entries(cx: Context<'_, '_>, group: &Object<'_>) -> (Vec<Entry>, Option<Error>) {
+    let mut out = Vec::new();
+    let error = collect(cx, group, &mut out).err();
+    (out, error)
+}
+
+fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Result<()> {
+    if let Some(m) = group.first(kind::SYMBOL_TABLE) {
+        let table = SymbolTable::parse(m.body, cx.sizes, m.offset)?;
+        symbol_table(cx, &table, out)?;
+    }
+    for m in group.messages().filter(|m| m.kind == kind::LINK) {
+        let link = Link::parse(m.body, cx.sizes, m.offset)?;
+        cx.limits.count_objects(1)?;
+        out.push(entry(&link));
+    }
+    if let Some(m) = group.first(kind::LINK_INFO)
+        && let Some(heap) = LinkInfo::parse(m.body, cx.sizes, m.offset)?.heap
+    {
+        return Err(Error::unsupported("links in dense storage").reading("fractal heap").at(heap));
+    }
+    Ok(())
+}
+
+fn entry(link: &Link<'_>) -> Entry {
+    let to = match link.target {
+        Target::Hard(a) => To::Object(a),
+        Target::Soft(path) => To::Soft(text(path)),
+        Target::External { file, path } => To::External(text(file), text(path)),
+        Target::User(class) => To::User(class),
+    };
+    Entry { name: text(link.name), to }
+}
+
+fn symbol_table(cx: Context<'_, '_>, table: &SymbolTable, out: &mut Vec<Entry>) -> Result<()> {
+    let bytes = cx
+        .source
+        .bytes_at(table.heap, local_heap::header_len(cx.sizes), cx.limits)
+        .reading("local heap", table.heap)?;
+    let heap = local_heap::LocalHeap::parse(&bytes, cx.sizes, table.heap)?;
+    let names = cx.source.bytes_at(heap.data, heap.data_len, cx.limits).reading("local heap", heap.data)?;
+
+    // Nodes are walked depth first, left to right; a node that is reached twice is a lie.
+    let mut seen = HashSet::new();
+    let mut stack = vec![(table.btree, None::<u8>)];
+    while let Some((at, level)) = stack.pop() {
+        if !seen.insert(at) {
+            return Err(Error::invalid("node reached twice").reading("B-tree node").at(at));
+        }
+        if level == Some(0) {
+            symbol_node(cx, at, &names, heap.data, out)?;
+            continue;
+        }
+        let start = btree_v1::prefix_len(cx.sizes);
+        let bytes = cx.source.bytes_at(at, start, cx.limits).reading("B-tree node", at)?;
+        let node = btree_v1::Prefix::parse(&bytes, 0, cx.sizes, at)?;
+        if level.is_some_and(|l| node.level.checked_add(1) != Some(l)) {
+            return Err(Error::invalid(format!("level {} below level {level:?}", node.level))
+                .reading("B-tree node")
+                .at(at));
+        }
+        let bytes = cx.source.bytes_at(at, node.group_len(cx.sizes), cx.limits).reading("B-tree node", at)?;
+        let children = node.group_children(&bytes, cx.sizes, at)?;
+        stack.extend(children.into_iter().rev().map(|c| (c, Some(node.level))));
+    }
+    Ok(())
+}
+
+fn symbol_node(cx: Context<'_, '_>, at: u64, names: &[u8], heap: u64, out: &mut Vec<Entry>) -> Result<()> {
+    let head = cx.source.bytes_at(at, 8, cx.limits).reading("symbol node", at)?;
+    let count = symbol_node::parse_count(&head, at)?;
+    let len = 8 + u64::from(count) * symbol_node::entry_len(cx.sizes);
+    let bytes = cx.source.bytes_at(at, len, cx.limits).reading("symbol node", at)?;
+    for e in symbol_node::parse(&bytes, cx.sizes, at)? {
+        let to = match e.target {
+            symbol_node::Target::Hard(a) => To::Object(a),
+            symbol_node::Target::Soft(o) => To::Soft(text(local_heap::name(names, o.into(), heap)?)),
+        };
+        cx.limits.count_objects(1)?;
+        out.push(Entry { name: text(local_heap::name(names, e.name, heap)?), to });
+    }
+    Ok(())
+}

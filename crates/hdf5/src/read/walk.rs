@@ -1,0 +1,227 @@
+//! The tree: what an object is, where a path leads, and every node below one.
+
+use super::dataset::Dataset;
+use super::group::{self, Entry, To};
+use super::object::Object;
+use super::{Context, File, attribute, hide_descr};
+use crate::format::message::{datatype, kind as message};
+use hyperslab_core::{Error, Limits, Node, NodeKind, Result};
+use std::collections::HashSet;
+
+/// How many soft links a path may lead through.
+const MAX_SOFT: u32 = 64;
+/// What one listed node takes of the limit of bytes.
+const NODE_BYTES: u64 = size_of::<Node>() as u64 + 128;
+
+/// What an object header describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Group,
+    Dataset,
+    Type,
+    Unknown,
+}
+
+pub(crate) fn kind(object: &Object<'_>) -> Kind {
+    if object.has(message::LAYOUT) || (object.has(message::DATATYPE) && object.has(message::DATASPACE)) {
+        Kind::Dataset
+    } else if object.has(message::SYMBOL_TABLE) || object.has(message::LINK_INFO) {
+        Kind::Group
+    } else if object.has(message::DATATYPE) {
+        Kind::Type
+    } else {
+        Kind::Unknown
+    }
+}
+
+/// The object at a path, soft links followed.
+pub(crate) fn resolve<'f>(file: &'f File<'_>, cx: Context<'f, '_>, path: &str) -> Result<Object<'f>> {
+    let mut address = file.superblock.root;
+    let mut parts: Vec<String> = split(path).rev().map(Into::into).collect();
+    let mut soft = 0;
+    loop {
+        let Some(name) = parts.pop() else { return Object::read(cx, address) };
+        let object = Object::read(cx, address)?;
+        if kind(&object) != Kind::Group {
+            return Err(Error::usage(format!("no {name:?} here: not a group")));
+        }
+        let (entries, error) = group::entries(cx, &object);
+        match entries.into_iter().find(|e| e.name == name).map(|e| e.to) {
+            Some(To::Object(a)) => address = a,
+            Some(To::Soft(target)) => {
+                soft += 1;
+                if soft > MAX_SOFT {
+                    return Err(Error::invalid(format!("more than {MAX_SOFT} soft links in one path")));
+                }
+                if target.starts_with('/') {
+                    address = file.superblock.root;
+                }
+                let more: Vec<String> = split(&target).rev().map(Into::into).collect();
+                cx.limits.count_objects(more.len() as u64 + 1)?;
+                parts.extend(more);
+            }
+            Some(To::External(other, target)) => {
+                return Err(Error::unsupported(format!("external link to {target:?} in {other:?}")));
+            }
+            Some(To::User(class)) => {
+                return Err(Error::unsupported(format!("link of the application-defined class {class}")));
+            }
+            None => {
+                return Err(error.unwrap_or_else(|| Error::usage(format!("no {name:?} in the file"))));
+            }
+        }
+    }
+}
+
+fn split(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split('/').filter(|p| !p.is_empty() && *p != ".")
+}
+
+/// A group on the way down.
+struct Level {
+    path: String,
+    address: u64,
+    entries: std::vec::IntoIter<Entry>,
+}
+
+/// Every node below a path, parents first; see [`Container::nodes`](hyperslab_core::Container::nodes).
+pub(crate) fn nodes(
+    file: &File<'_>,
+    path: &str,
+    depth: Option<u32>,
+    attributes: bool,
+    limits: &Limits,
+) -> Result<Vec<Node>> {
+    let cx = file.context(limits);
+    let start = format!("/{}", split(path).collect::<Vec<_>>().join("/"));
+    let object = resolve(file, cx, path).map_err(file.place(&start))?;
+    let mut list = List { file, cx, attributes, out: Vec::new(), held: Vec::new() };
+    let mut levels = Vec::new();
+    // Groups on the way down: a link to one of them is a circle, which is cut.
+    let mut open = HashSet::new();
+    let enter = |list: &mut List<'_>, levels: &mut Vec<Level>, object: &Object<'_>, path: String| {
+        let (entries, error) = group::entries(cx, object);
+        if let (Some(e), Some(node)) = (error, list.out.last_mut()) {
+            node.error = Some(file.place(&path)(e));
+        }
+        levels.push(Level { path, address: object.address, entries: entries.into_iter() });
+    };
+    let allowed = |levels: &[Level]| depth.is_none_or(|d| (levels.len() as u64) < u64::from(d));
+
+    let first = list.object(&start, &object)?;
+    if first == NodeKind::Group && allowed(&levels) {
+        open.insert(object.address);
+        enter(&mut list, &mut levels, &object, start);
+    }
+    drop(object);
+    while let Some(level) = levels.last_mut() {
+        let Some(entry) = level.entries.next() else {
+            open.remove(&level.address);
+            levels.pop();
+            continue;
+        };
+        let base = if level.path == "/" { "" } else { &level.path };
+        let path = format!("{base}/{}", entry.name);
+        match entry.to {
+            To::Object(address) => match Object::read(cx, address) {
+                Ok(object) => {
+                    let kind = list.object(&path, &object)?;
+                    if kind == NodeKind::Group && allowed(&levels) && open.insert(address) {
+                        // The depth of a tree without circles is bounded only by the file.
+                        limits.check_depth(levels.len() as u32)?;
+                        enter(&mut list, &mut levels, &object, path);
+                    }
+                }
+                // What it is cannot be known: an array with its error, so that no sum passes over it.
+                Err(e) => list.failed(&path, e)?,
+            },
+            To::Soft(target) => list.link(&path, target)?,
+            To::External(other, target) => list.link(&path, format!("{other}:{target}"))?,
+            To::User(class) => {
+                let mut node = Node::new(path.as_str(), NodeKind::Link);
+                let e = Error::unsupported(format!("link of the application-defined class {class}"));
+                node.error = Some(file.place(&path)(e));
+                list.push(node)?;
+            }
+        }
+    }
+    Ok(list.out)
+}
+
+struct List<'f> {
+    file: &'f File<'f>,
+    cx: Context<'f, 'f>,
+    attributes: bool,
+    out: Vec<Node>,
+    held: Vec<hyperslab_core::Reservation>,
+}
+
+impl List<'_> {
+    fn push(&mut self, node: Node) -> Result<()> {
+        self.cx.limits.count_objects(1)?;
+        if self.out.len() == self.out.capacity() {
+            let more = (self.out.len() as u64).max(16);
+            self.held.push(self.cx.limits.reserve(more.saturating_mul(NODE_BYTES))?);
+            self.out.reserve(more as usize);
+        }
+        self.out.push(node);
+        Ok(())
+    }
+
+    fn link(&mut self, path: &str, target: String) -> Result<()> {
+        let mut node = Node::new(path, NodeKind::Link);
+        node.target = Some(target);
+        self.push(node)
+    }
+
+    fn failed(&mut self, path: &str, e: Error) -> Result<()> {
+        let mut node = Node::new(path, NodeKind::Array);
+        node.error = Some(self.file.place(path)(e));
+        self.push(node)
+    }
+
+    /// Lists an object and says what it is.
+    fn object(&mut self, path: &str, object: &Object<'_>) -> Result<NodeKind> {
+        let cx = self.cx;
+        let place = self.file.place(path);
+        let mut node = Node::new(path, NodeKind::Group);
+        let mut descr = None;
+        match kind(object) {
+            Kind::Group => {}
+            Kind::Dataset => {
+                node.kind = NodeKind::Array;
+                match Object::read(cx, object.address).and_then(|o| Dataset::open(cx, o)) {
+                    Ok(d) => {
+                        d.describe(&mut node);
+                        descr = Some(d);
+                    }
+                    Err(e) => node.error = Some(place(e)),
+                }
+            }
+            Kind::Type => {
+                node.kind = NodeKind::Type;
+                match object.parse(cx, message::DATATYPE, |b, at| datatype::parse(b, cx.sizes, at)) {
+                    Ok(dtype) => node.dtype = dtype,
+                    Err(e) => node.error = Some(place(e)),
+                }
+            }
+            Kind::Unknown => {
+                let e = Error::unsupported("an object that is neither group nor dataset nor type");
+                node.kind = NodeKind::Array;
+                node.error = Some(place(e.reading("object header").at(object.address)));
+            }
+        }
+        if self.attributes {
+            match attribute::all(cx, object) {
+                Ok(all) => node.attributes = all,
+                Err(e) => node.error = node.error.or_else(|| Some(place(e))),
+            }
+            if let Some(d) = &descr {
+                hide_descr(d, &mut node.attributes);
+            }
+        }
+        let kind = node.kind;
+        self.push(node)?;
+        Ok(kind)
+    }
+}
