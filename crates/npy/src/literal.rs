@@ -281,14 +281,11 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Blanks after the dict, where a line may not be continued.
+    /// Blanks after the dict, where the very last line may not be continued.
     fn blank_lines(&mut self) {
-        while let Some(b) = self.peek() {
-            match b {
-                b' ' | b'\t' | b'\x0c' | b'\n' | b'\r' => self.at += 1,
-                b'#' => self.comment(),
-                _ => return,
-            }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if !rest.ends_with(b"\\\n") {
+            self.blank();
         }
     }
 
