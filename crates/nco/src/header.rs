@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(error(&b), "NCO header at byte 7: NCO protocol version 255 is not supported");
         let h = Header { start: 0, layout: Layout::Lp64Little, pickle: 48..52, array: 64..u64::MAX };
         assert_eq!(h.check(100).unwrap().array, 64..100);
-        assert!(Header { pickle: 48..47, ..h.clone() }.check(100).is_err());
+        assert!(Header { pickle: std::ops::Range { start: 48, end: 47 }, ..h.clone() }.check(100).is_err());
         assert!(Header { pickle: 39..52, ..h.clone() }.check(100).is_err());
         assert!(Header { array: 101..200, ..h }.check(100).is_err());
     }

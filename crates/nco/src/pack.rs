@@ -140,7 +140,7 @@ fn is_certain<S: Source + ?Sized>(source: &S, header: &Header, size: u64) -> Res
     let next = match read_header(source, header.array.end, size) {
         Ok(next) => next,
         // What follows may be damaged as well; the rest of the evidence is strong where the header itself is.
-        Err(_) => return Ok(starts_like_a_pickle(source, header)?),
+        Err(_) => return starts_like_a_pickle(source, header),
     };
     Ok(next.is_ordered() || starts_like_a_pickle(source, header)?)
 }
