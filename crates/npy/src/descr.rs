@@ -194,6 +194,9 @@ fn subarray(base: Dtype, shape: &Literal<'_>) -> Result<Dtype> {
                 _ => [n].into(),
             }
         }
+        Literal::List(items) if items.is_empty() => {
+            return Err(Error::invalid("an empty list as a subarray's shape"));
+        }
         Literal::Tuple(items) | Literal::List(items) => items.iter().map(extent).collect::<Result<_>>()?,
         other => return Err(Error::invalid(format!("{} where a subarray's shape belongs", other.kind()))),
     };
@@ -240,10 +243,8 @@ fn from_str(text: &str, depth: u32) -> Result<Dtype> {
             return Dtype::from_descr(&format!("<{kind}{unit}"));
         }
     }
-    for (kind, canonical) in [("M[", "M8["), ("m[", "m8["), ("a", "S")] {
-        if let Some(rest) = code.strip_prefix(kind) {
-            return Dtype::from_descr(&format!("{order}{canonical}{rest}"));
-        }
+    if let Some(length) = code.strip_prefix('a') {
+        return Dtype::from_descr(&format!("{order}S{length}"));
     }
     if code == "T" {
         return Err(Error::unsupported("variable-width strings (StringDType)"));
@@ -271,7 +272,7 @@ fn comma_string(text: &str, depth: u32) -> Result<Dtype> {
     }
     let single = items.is_empty();
     let last = text.get(start..).unwrap_or_default();
-    if single || !last.trim().is_empty() {
+    if single || !last.trim_matches(' ').is_empty() {
         items.push(last);
     }
     let mut fields = items.iter().map(|item| repeated(item, depth));
@@ -288,7 +289,7 @@ fn comma_string(text: &str, depth: u32) -> Result<Dtype> {
 
 /// One item of a comma string: an optional count or shape, then a code.
 fn repeated(item: &str, depth: u32) -> Result<Dtype> {
-    let item = item.trim();
+    let item = item.trim_matches(' ');
     let bad = || Error::invalid(format!("{item:?} is not a dtype description"));
     let number = |t: &str| t.trim().parse::<u64>().ok().filter(|&n| n <= MAX_SIZE).ok_or_else(bad);
     let (shape, code) = if let Some(rest) = item.strip_prefix('(') {
@@ -304,6 +305,7 @@ fn repeated(item: &str, depth: u32) -> Result<Dtype> {
     } else {
         match item.find(|c: char| !c.is_ascii_digit()) {
             Some(0) => (Shape::default(), item),
+            Some(_) if item.starts_with('0') => return Err(bad()),
             Some(n) => {
                 let (count, code) = item.split_at(n);
                 ([number(count)?].into(), code.trim())

@@ -100,7 +100,7 @@ impl<'a> Parser<'a> {
                 return Err(self.unexpected("')'"));
             }
         }
-        self.blank_lines();
+        self.blank();
         if self.peek().is_some() { Err(self.unexpected("the end of the header")) } else { Ok(()) }
     }
 
@@ -252,12 +252,10 @@ impl<'a> Parser<'a> {
             return Err(self.unexpected("a number"));
         }
         // Python 2 wrote long integers with a suffix.
-        let end = self.at;
-        self.blank();
-        if self.latin1 && self.peek() == Some(b'L') {
-            self.at += 1;
-        } else {
-            self.at = end;
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let gap = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        if self.latin1 && rest.get(gap) == Some(&b'L') {
+            self.at += gap + 1;
         }
         if matches!(self.peek(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'0'..=b'9' | 0x80..)) {
             return Err(self.unexpected("the end of the number"));
@@ -265,27 +263,20 @@ impl<'a> Parser<'a> {
         Ok(Literal::Int(value))
     }
 
-    /// Blanks inside brackets: line ends, comments and continued lines too.
+    /// Blanks: line ends, comments and continued lines too.
     fn blank(&mut self) {
         while let Some(b) = self.peek() {
             match b {
                 b' ' | b'\t' | b'\x0c' | b'\n' | b'\r' => self.at += 1,
                 b'#' => self.comment(),
                 b'\\' => match self.text.get(self.at + 1..) {
-                    Some([b'\n', ..]) => self.at += 2,
-                    Some([b'\r', b'\n', ..]) => self.at += 3,
+                    // A continued line needs a line after it.
+                    Some([b'\n', _, ..]) => self.at += 2,
+                    Some([b'\r', b'\n', _, ..]) => self.at += 3,
                     _ => return,
                 },
                 _ => return,
             }
-        }
-    }
-
-    /// Blanks after the dict, where the very last line may not be continued.
-    fn blank_lines(&mut self) {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        if !rest.ends_with(b"\\\n") {
-            self.blank();
         }
     }
 

@@ -29,4 +29,4 @@ for line in open(sys.argv[1]):
             got[2] = np.lib.format.dtype_to_descr(got[2])
     except Exception:
         got = None
-    print(json.dumps(got))
+    print(json.dumps(got, default=repr))
