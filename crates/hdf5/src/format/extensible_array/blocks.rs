@@ -157,7 +157,7 @@ impl SuperBlock {
         let body = checked(bytes, SuperBlock::len(shape, u)?, SUPER, base)?;
         let mut c = prefix(body, *b"EASB", SUPER, shape, header, base)?;
         let p = shape.parameters;
-        first_element(&mut c, shape, p.super_start(u))?;
+        first_element(&mut c, shape, p.super_start(u), None)?;
         let mut block = SuperBlock::new(shape, u);
         let bitmap = c.bytes(block.bitmap.len())?;
         block.bitmap.copy_from_slice(bitmap);
@@ -196,11 +196,15 @@ impl SuperBlock {
     }
 }
 
-/// The number of a block's first element must be the one that its place says.
-fn first_element(c: &mut Cursor<'_>, shape: &Shape, want: u64) -> Result<()> {
+/// The number of a block's first element must be the one that its place says, or the other one given.
+fn first_element(c: &mut Cursor<'_>, shape: &Shape, want: u64, or: Option<u64>) -> Result<()> {
     let here = c.clone();
     let got = c.uint(shape.parameters.offset_width())?;
-    if got == want { Ok(()) } else { Err(here.invalid(format!("begins at element {got}, not {want}"))) }
+    if got == want || or == Some(got) {
+        Ok(())
+    } else {
+        Err(here.invalid(format!("begins at element {got}, not {want}")))
+    }
 }
 
 /// EADB: elements. One of more elements than a page holds has only a prefix and then pages, each with its checksum.
@@ -267,7 +271,14 @@ impl DataBlock {
         let len = if paged { DataBlock::prefix_len(shape) } else { DataBlock::len(shape, u)? };
         let body = checked(bytes, len, DATA, base)?;
         let mut c = prefix(body, *b"EADB", DATA, shape, header, base)?;
-        first_element(&mut c, shape, first)?;
+        // libhdf5 numbers the blocks that the index block points at by their place among all of those.
+        let len = p.block_len(u);
+        let block = first.saturating_sub(p.super_start(u)) / len.max(1);
+        let direct = (u < p.first_super()).then(|| {
+            let before = (0..u).map(|v| p.blocks_of(v)).sum::<u64>();
+            p.super_start(u).saturating_add((before + block).saturating_mul(len))
+        });
+        first_element(&mut c, shape, first, direct)?;
         let count = if paged { 0 } else { p.block_len(u) };
         Ok(DataBlock { elements: elements(&mut c, shape, count)? })
     }
