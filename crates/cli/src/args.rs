@@ -1,6 +1,6 @@
 //! The command line as a whole: its commands and the options that all of them take.
 
-use crate::commands::{completions, ls, show, sum};
+use crate::commands::{completions, convert, ls, show, sum};
 use crate::help;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
@@ -37,6 +37,7 @@ pub(crate) enum Command {
     Ls(ls::Args),
     Show(show::Args),
     Sum(sum::Args),
+    Convert(convert::Args),
     Completions(completions::Args),
 }
 

@@ -5,7 +5,9 @@
 //! views of the stored bytes ([`OpenOptions::map`]).
 
 use crate::detect::{Format, detect};
-use crate::npy::{Npy, Raw, filename, raw::Layout};
+use crate::nco::Nco;
+use crate::npy::{Npy, Npz, Raw, filename, raw::Layout};
+use crate::pickled::PickleFile;
 use crate::source::{FileSource, MemorySource};
 use crate::{Container, Dtype, Error, Limits, Order, Result, ResultExt, Source};
 use bytes::Bytes;
@@ -68,11 +70,11 @@ impl Declared {
 /// ```
 /// use hyperslab::{Limits, Selection, View};
 /// # let dir = tempfile::tempdir().unwrap();
-/// # std::env::set_current_dir(dir.path()).unwrap();
-/// hyperslab::npy::npy::save("x.npy", &View::from_slice([2, 3], &[1, 2, 3, 4, 5, 6])?, false)?;
+/// # let path = dir.path().join("x.npy");
+/// hyperslab::npy::npy::save(&path, &View::from_slice([2, 3], &[1, 2, 3, 4, 5, 6])?, false)?;
 ///
 /// let limits = Limits::default();
-/// let file = hyperslab::open("x.npy")?;
+/// let file = hyperslab::open(&path)?;
 /// assert_eq!(file.format(), "npy");
 /// let row = file.read("", &"[1]".parse::<Selection>()?, &limits)?;
 /// assert_eq!(row.to_vec::<i32>()?, [4, 5, 6]);
@@ -142,7 +144,10 @@ fn container<S: Source + 'static>(
     }
     match format {
         Some(Format::Npy) => Ok(Box::new(Npy::open(source, limits)?)),
-        Some(format) => Err(Error::unsupported(format!("{} files", format.name()))),
+        Some(Format::Npz) => Ok(Box::new(Npz::open(source, limits)?)),
+        Some(Format::Nco) => Ok(Box::new(Nco::open(source, limits)?)),
+        Some(Format::Pickle) => Ok(Box::new(PickleFile::open(&source, limits)?)),
+        Some(Format::Hdf5) => Ok(Box::new(crate::hdf5::File::from_source(source)?)),
         None => Err(unknown(&source)),
     }
 }

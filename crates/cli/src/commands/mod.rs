@@ -2,6 +2,7 @@
 //! `args.rs` and a place in the groups of `help.rs`.
 
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod headerless;
 pub(crate) mod ls;
 pub(crate) mod show;
@@ -19,6 +20,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Ls(args) => ls::run(args),
         Command::Show(args) => show::run(args),
         Command::Sum(args) => sum::run(args),
+        Command::Convert(args) => convert::run(args),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -1,0 +1,243 @@
+//! Any container to any other, with its metadata: lossless, or refused with the reason.
+//!
+//! The new file is written aside, opened again and compared with what was read (dtype, shape and digest of every
+//! array, every attribute) before it appears under its name.
+
+mod numpy;
+mod plan;
+mod verify;
+
+use crate::create::{Output, create};
+use crate::npy::filename;
+use crate::target::Place;
+use crate::{ArrayOptions, Container, Error, Kind, Limits, Result, ResultExt, Value};
+use plan::Plan;
+use std::path::{Path, PathBuf};
+use verify::Written;
+
+/// How to convert.
+#[derive(Clone, Debug, Default)]
+pub struct ConvertOptions {
+    /// The container to write; the extension of the new file's name says it otherwise.
+    pub output: Option<Output>,
+    /// Replace a file that is there.
+    pub replace: bool,
+    /// Leave out or simplify what the new container cannot hold; what was lost is in the report.
+    pub allow_loss: bool,
+    /// How arrays are stored.
+    pub array: ArrayOptions,
+    /// Names what has none: the array of a file that is one array.
+    pub name: String,
+    /// Put dtype and shape into the name of a raw file.
+    pub name_scheme: bool,
+    /// What reading may use.
+    pub limits: Limits,
+}
+
+/// What a conversion did.
+#[derive(Debug)]
+pub struct Converted {
+    /// The new file.
+    pub path: PathBuf,
+    /// Its container.
+    pub output: Output,
+    /// Arrays written.
+    pub arrays: usize,
+    /// Attributes written.
+    pub attributes: usize,
+    /// Bytes of the arrays.
+    pub bytes: u64,
+    /// What the new file does not say, though nothing of the data is missing: a name that has no place.
+    pub notes: Vec<String>,
+    /// What was lost, where that was allowed.
+    pub lost: Vec<String>,
+}
+
+/// Writes what `place` names in `input` to a new file; `metadata` is added to it.
+///
+/// Metadata goes to the array where there is one, and to the root otherwise.
+///
+/// ```
+/// use hyperslab::{ConvertOptions, Place, Value, View, convert};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let (npy, npz) = (dir.path().join("x.npy"), dir.path().join("x.npz"));
+/// hyperslab::npy::npy::save(&npy, &View::from_slice([3], &[1.0, 2.0, 3.0])?, false)?;
+/// let options = ConvertOptions { name: "x".into(), ..ConvertOptions::default() };
+/// let added = vec![("unit".to_owned(), Value::from("mm"))];
+/// convert(&*hyperslab::open(&npy)?, &Place::default(), &npz, added, &options)?;
+///
+/// let npz = hyperslab::open(&npz)?;
+/// assert_eq!(npz.attribute("x", "unit", &options.limits)?, Value::from("mm"));
+/// # Ok::<(), hyperslab::Error>(())
+/// ```
+///
+/// # Errors
+/// `Unsupported` for what the new container cannot hold, where loss is not allowed; `Usage` when the file exists or
+/// holds more than one array for a container of one; what reading and writing report.
+pub fn convert(
+    input: &dyn Container,
+    place: &Place,
+    out: impl AsRef<Path>,
+    metadata: Vec<(String, Value)>,
+    options: &ConvertOptions,
+) -> Result<Converted> {
+    let mut out = out.as_ref().to_path_buf();
+    let output = match (options.output, options.name_scheme) {
+        (Some(output), _) => output,
+        (None, true) => Output::Raw,
+        (None, false) => Output::of_name(&out)?,
+    };
+    if !options.name_scheme {
+        free(&out, options.replace)?;
+    }
+    let mut plan = Plan::make(input, place, output, options)?;
+    plan.add(metadata)?;
+    if options.name_scheme {
+        out = scheme(&out, output, &plan)?;
+        free(&out, options.replace)?;
+    }
+    let (Some(dir), Some(name)) = (parent(&out), out.file_name()) else {
+        return Err(Error::usage("is not a file name").file(&out));
+    };
+    let aside = aside(dir).in_file(&out)?;
+    let made = aside.path().join(name);
+    let mut job =
+        Job { input, output, options, plan: &plan, written: Vec::new(), lost: Vec::new(), bytes: 0 };
+    job.write(place, &made).map_err(|e| about(e, &made, &out))?;
+    let Job { written, mut lost, bytes, .. } = job;
+    verify::check(&made, output, &written, &plan, &options.limits).map_err(|e| about(e, &made, &out))?;
+    put_in_place(&made, &out, options.replace)?;
+    lost.extend(plan.lost);
+    Ok(Converted {
+        path: out,
+        output,
+        arrays: written.iter().filter(|w| w.array.is_some()).count(),
+        attributes: written.iter().map(|w| w.attributes.len()).sum(),
+        bytes,
+        notes: plan.notes,
+        lost,
+    })
+}
+
+fn free(out: &Path, replace: bool) -> Result<()> {
+    if !replace && out.symlink_metadata().is_ok() {
+        return Err(Error::usage("already exists").file(out).hint("use --force to replace it"));
+    }
+    Ok(())
+}
+
+/// The directory of a file.
+fn parent(path: &Path) -> Option<&Path> {
+    match path.parent()? {
+        p if p.as_os_str().is_empty() => Some(Path::new(".")),
+        p => Some(p),
+    }
+}
+
+/// A directory for the new file, on the same file system as its place.
+fn aside(dir: &Path) -> Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix(".slab-").tempdir_in(dir).map_err(|e| Error::io(e, "cannot create"))
+}
+
+/// Names the file as the user knows it, not the one written aside.
+fn about(e: Error, made: &Path, out: &Path) -> Error {
+    match e.file_path() == Some(made) {
+        true => e.renamed(out),
+        false => e,
+    }
+}
+
+fn put_in_place(made: &Path, out: &Path, replace: bool) -> Result<()> {
+    let made =
+        tempfile::TempPath::try_from_path(made).map_err(|e| Error::io(e, "cannot rename").file(out))?;
+    let done = if replace { made.persist(out) } else { made.persist_noclobber(out) };
+    done.map_err(|e| match e.error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::usage("already exists").file(out).hint("use --force to replace it")
+        }
+        _ => Error::io(e.error, "cannot put the new file in place").file(out),
+    })
+}
+
+/// `out_int32_4_5.dat` for `out.dat`.
+fn scheme(out: &Path, output: Output, plan: &Plan) -> Result<PathBuf> {
+    if output != Output::Raw {
+        return Err(Error::usage("only the name of a raw file says what is in it"));
+    }
+    let Some(array) = plan.arrays.first() else { return Err(Error::usage("there is no array to write")) };
+    let stem = out.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+    let extension = out.extension().and_then(|s| s.to_str()).unwrap_or(output.extension());
+    let (dtype, shape) = (&array.dtype, &array.shape);
+    Ok(out.with_file_name(filename::format(stem, dtype, shape, extension)?))
+}
+
+/// One conversion under way.
+struct Job<'c> {
+    input: &'c dyn Container,
+    output: Output,
+    options: &'c ConvertOptions,
+    plan: &'c Plan,
+    written: Vec<Written>,
+    lost: Vec<String>,
+    bytes: u64,
+}
+
+impl Job<'_> {
+    fn write(&mut self, place: &Place, made: &Path) -> Result<()> {
+        let plan = self.plan;
+        let mut writer = create(made, self.output, plan.pack, false)?;
+        for group in &plan.groups {
+            writer.group(group)?;
+        }
+        for array in &plan.arrays {
+            let view = self.input.read(&array.from, &place.selection, &self.options.limits)?;
+            let view = match self.output {
+                Output::Hdf5 => view,
+                _ => {
+                    let (view, lost) = numpy::storable(view, self.options.allow_loss, &self.options.limits)
+                        .in_object(&array.from)?;
+                    self.lost.extend(lost.map(|l| format!("{}: {l}", array.from)));
+                    view
+                }
+            };
+            writer.array(&array.to, &view, &self.options.array)?;
+            self.bytes = self.bytes.saturating_add(view.nbytes());
+            self.written.push(Written::array(&array.to, &view)?);
+            // The metadata of an NCO follows its array.
+            self.attributes(&mut *writer, &array.to)?;
+        }
+        for group in plan.groups.iter().map(String::as_str).chain([""]) {
+            if !plan.arrays.iter().any(|a| a.to == group) {
+                self.written.push(Written::group(group));
+                self.attributes(&mut *writer, group)?;
+            }
+        }
+        writer.finish()
+    }
+
+    /// Hangs the attributes of one node.
+    fn attributes(&mut self, writer: &mut dyn crate::ContainerWriter, to: &str) -> Result<()> {
+        for (_, name, value) in self.plan.attributes.iter().filter(|(path, _, _)| path == to) {
+            let mut simple = None;
+            let mut result = writer.attribute(to, name, value);
+            let refused = |r: &Result<()>| r.as_ref().is_err_and(|e| e.kind() == Kind::Unsupported);
+            if refused(&result) && self.options.allow_loss {
+                let why = result.as_ref().err().map(|e| e.message().to_owned()).unwrap_or_default();
+                let value = simple.insert(numpy::simpler(value, self.output, &self.options.limits)?);
+                result = writer.attribute(to, name, value);
+                self.lost.push(format!("{to}@{name}: {why}"));
+                if refused(&result) {
+                    continue;
+                }
+            }
+            result.map_err(|e| match e.kind() {
+                Kind::Unsupported => e.hint("--allow-loss simplifies it or leaves it out"),
+                _ => e,
+            })?;
+            if let Some(written) = self.written.last_mut() {
+                written.attributes.push((name.clone(), simple));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! What of a container goes where in another; nothing is read but the listing, nothing is written.
+
+use super::ConvertOptions;
+use crate::create::Output;
+use crate::target::Place;
+use crate::{Container, Dtype, Error, Kind, Node, NodeKind, Result, Shape, Value};
+
+/// Where everything goes. Paths in the new container: `/a/b` in HDF5, `a/b` in an NPZ, empty or a number elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) arrays: Vec<Planned>,
+    pub(super) groups: Vec<String>,
+    /// Path of the node (empty for the root), name, value.
+    pub(super) attributes: Vec<(String, String, Value)>,
+    /// Whether an NCO file of many objects is written.
+    pub(super) pack: bool,
+    pub(super) notes: Vec<String>,
+    pub(super) lost: Vec<String>,
+    allow_loss: bool,
+}
+
+/// One array.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) dtype: Dtype,
+    pub(super) shape: Shape,
+}
+
+impl Plan {
+    pub(super) fn make(
+        input: &dyn Container,
+        place: &Place,
+        output: Output,
+        options: &ConvertOptions,
+    ) -> Result<Plan> {
+        let limits = &options.limits;
+        let nodes = input.nodes(&place.path, None, true, limits)?;
+        let arrays = nodes.iter().filter(|n| n.kind == NodeKind::Array).count();
+        if arrays == 0 && !output.has_names() {
+            return Err(Error::usage("holds no array"));
+        }
+        if arrays != 1 && !place.selection.is_all() {
+            return Err(Error::usage(format!("holds {arrays} arrays, and a slice is of one")));
+        }
+        let whole = bare(&place.path).is_empty();
+        let pack = output == Output::Nco && (arrays != 1 || (whole && input.format() == "nco-pack"));
+        let mut plan = Plan { pack, allow_loss: options.allow_loss, ..Plan::default() };
+        if arrays > 1 && !output.has_names() && !pack {
+            return Err(several(arrays, &nodes, output));
+        }
+        // Formats without a root node in their listing may still hang attributes on the root.
+        if whole && !nodes.iter().any(|n| bare(&n.path).is_empty()) {
+            match input.attributes("", limits) {
+                Ok(attributes) => plan.group("", attributes, output)?,
+                Err(e) if e.kind() == Kind::Usage => {}
+                Err(e) => return Err(e),
+            }
+        }
+        for node in nodes {
+            plan.node(node, place, output, options)?;
+        }
+        Ok(plan)
+    }
+
+    fn node(
+        &mut self,
+        mut node: Node,
+        place: &Place,
+        output: Output,
+        options: &ConvertOptions,
+    ) -> Result<()> {
+        let inside = relative(&node.path, &place.path).to_owned();
+        if let Some(e) = node.error.take() {
+            return match self.allow_loss {
+                true => self.lose(&node.path, e.to_string()),
+                false => Err(e.object(node.path)),
+            };
+        }
+        match node.kind {
+            NodeKind::Group => self.group(&inside, node.attributes, output),
+            NodeKind::Link => self.lose(&node.path, "a link is not carried over"),
+            NodeKind::Type => self.lose(&node.path, "a named type is not carried over"),
+            NodeKind::Array => {
+                let (Some(dtype), Some(shape)) = (node.dtype, node.shape) else {
+                    return self.lose(&node.path, "an array without elements or shape is not carried over");
+                };
+                let to = self.name(&node.path, &inside, output, &options.name)?;
+                let shape = match place.selection.is_all() {
+                    true => shape,
+                    false => {
+                        let ranges = place.selection.resolve(&shape)?;
+                        ranges.iter().filter(|r| !r.dropped).map(|r| r.count).collect()
+                    }
+                };
+                self.attributes.extend(node.attributes.into_iter().map(|(n, v)| (to.clone(), n, v)));
+                self.arrays.push(Planned { from: node.path, to, dtype, shape });
+                Ok(())
+            }
+        }
+    }
+
+    fn group(&mut self, inside: &str, attributes: Vec<(String, Value)>, output: Output) -> Result<()> {
+        let to = if inside.is_empty() { String::new() } else { rooted(inside, output) };
+        if output.has_names() {
+            if !to.is_empty() {
+                self.groups.push(to.clone());
+            }
+            self.attributes.extend(attributes.into_iter().map(|(n, v)| (to.clone(), n, v)));
+            return Ok(());
+        }
+        match attributes.first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let what = format!("{name:?} and what else hangs on a group has no place");
+                self.lose(if inside.is_empty() { "/" } else { inside }, what)
+            }
+        }
+    }
+
+    /// The path of an array in the new container.
+    fn name(&mut self, from: &str, inside: &str, output: Output, file: &str) -> Result<String> {
+        if output.has_names() {
+            let name = if inside.is_empty() { last(from) } else { inside };
+            let name = if name.is_empty() { file } else { name };
+            return Ok(rooted(if name.is_empty() { "data" } else { name }, output));
+        }
+        if self.pack {
+            let entry = self.arrays.len().to_string();
+            if bare(from) != entry {
+                self.lose(from, format!("a pack has no names: this becomes entry {entry}"))?;
+            }
+            return Ok(entry);
+        }
+        if !from.is_empty() {
+            self.notes.push(format!("the name {from:?} has no place in the new file"));
+        }
+        Ok(String::new())
+    }
+
+    /// Adds metadata, in place of what has the same name.
+    pub(super) fn add(&mut self, metadata: Vec<(String, Value)>) -> Result<()> {
+        let to = match self.arrays.as_slice() {
+            [one] => one.to.clone(),
+            _ => String::new(),
+        };
+        for (name, value) in metadata {
+            self.attributes.retain(|(path, n, _)| !(*path == to && *n == name));
+            self.attributes.push((to.clone(), name, value));
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, path: &str, what: impl Into<String>) -> Result<()> {
+        let what = what.into();
+        if !self.allow_loss {
+            return Err(Error::unsupported(what).object(path).hint("--allow-loss leaves it out"));
+        }
+        self.lost.push(format!("{path}: {what}"));
+        Ok(())
+    }
+}
+
+fn several(count: usize, nodes: &[Node], output: Output) -> Error {
+    let first = nodes.iter().find(|n| n.kind == NodeKind::Array).map_or("", |n| &n.path);
+    Error::usage(format!("holds {count} arrays, and {} holds one", output.name()))
+        .hint(format!("name one of them, such as {first:?}, or write an NPZ or HDF5 file"))
+}
+
+/// A path without the slash of its root.
+fn bare(path: &str) -> &str {
+    path.trim_matches('/')
+}
+
+/// A path below `base`; empty for `base` itself.
+fn relative<'p>(path: &'p str, base: &str) -> &'p str {
+    let (path, base) = (bare(path), bare(base));
+    path.strip_prefix(base).map_or(path, |rest| rest.trim_start_matches('/'))
+}
+
+fn last(path: &str) -> &str {
+    bare(path).rsplit('/').next().unwrap_or_default()
+}
+
+fn rooted(path: &str, output: Output) -> String {
+    if output == Output::Hdf5 { format!("/{path}") } else { path.to_owned() }
+}

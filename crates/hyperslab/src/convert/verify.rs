@@ -1,0 +1,108 @@
+//! The new file against what was written: opened as any other file, every array and attribute compared.
+
+use super::plan::Plan;
+use crate::create::Output;
+use crate::npy::raw::Layout;
+use crate::sum::{self, Sum};
+use crate::{
+    Dtype, Error, Limits, Node, OpenOptions, Result, Selection, Value, View, digest, open_with, same,
+};
+use std::path::Path;
+
+/// One node as it was written.
+pub(super) struct Written {
+    pub(super) path: String,
+    pub(super) array: Option<Sum>,
+    /// Names, and the value where it is not the planned one.
+    pub(super) attributes: Vec<(String, Option<Value>)>,
+}
+
+impl Written {
+    pub(super) fn array(path: &str, view: &View<'_>) -> Result<Written> {
+        let sum = Sum {
+            path: path.into(),
+            dtype: Some(view.dtype().clone()),
+            shape: Some(view.shape().clone()),
+            sha256: fingerprint(view)?,
+            error: None,
+        };
+        Ok(Written { path: path.into(), array: Some(sum), attributes: Vec::new() })
+    }
+
+    pub(super) fn group(path: &str) -> Written {
+        Written { path: path.into(), array: None, attributes: Vec::new() }
+    }
+}
+
+/// The digest, or that of the bytes for types that have none.
+fn fingerprint(view: &View<'_>) -> Result<Option<String>> {
+    let opaque = u32::try_from(view.dtype().itemsize()).ok().map(Dtype::Void);
+    match opaque {
+        Some(void) if !digest::is_digestible(view.dtype()) && !view.dtype().has_indirection() => {
+            digest::digest(&view.borrow().reinterpret(void)?)
+        }
+        _ => digest::digest(view),
+    }
+}
+
+/// Compares the file with what was written to it.
+pub(super) fn check(
+    file: &Path,
+    output: Output,
+    written: &[Written],
+    plan: &Plan,
+    limits: &Limits,
+) -> Result<()> {
+    let mut options = OpenOptions { limits: limits.clone(), ..OpenOptions::default() };
+    if let (Output::Raw, Some(sum)) = (output, written.first().and_then(|w| w.array.as_ref())) {
+        let layout = sum.dtype.clone().map(Layout::new).zip(sum.shape.as_ref());
+        if let Some((layout, shape)) = layout {
+            let Layout { dtype, shape, .. } = layout.with_shape(shape);
+            options.declared.dtype = Some(dtype);
+            options.declared.shape = shape;
+        }
+    }
+    let container = open_with(file, &options)?;
+    for node in written {
+        if let Some(want) = &node.array {
+            let differs = || differs(&node.path, "it is not the same when read again");
+            let found = container.nodes(&node.path, Some(0), false, limits)?;
+            let found = found.into_iter().next().ok_or_else(differs)?;
+            let got = match want.dtype.as_ref().is_some_and(digest::is_digestible) {
+                true => sum::array(&*container, found, limits, &mut |_| {}),
+                false => unusual(&*container, found, limits)?,
+            };
+            if let Some(e) = got.error {
+                return Err(e);
+            }
+            if !got.same_as(want) {
+                return Err(differs());
+            }
+        }
+        let found = match node.attributes.is_empty() {
+            true => continue,
+            false => container.attributes(&node.path, limits)?,
+        };
+        for (name, value) in &node.attributes {
+            let planned = || {
+                let mut all = plan.attributes.iter().filter(|(p, n, _)| *p == node.path && n == name);
+                all.next().map(|(_, _, v)| v)
+            };
+            let want = value.as_ref().or_else(planned);
+            let got = found.iter().find(|(n, _)| n == name).map(|(_, v)| v);
+            if !want.zip(got).is_some_and(|(w, g)| same::value(w, g)) {
+                return Err(differs(&format!("{}@{name}", node.path), "it is not the same when read again"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unusual(container: &dyn crate::Container, node: Node, limits: &Limits) -> Result<Sum> {
+    let view = container.read(&node.path, &Selection::ALL, limits)?;
+    Ok(Written::array(&node.path, &view)?.array.unwrap_or_else(|| Sum::refused(Error::invalid("no array"))))
+}
+
+fn differs(path: &str, why: &'static str) -> Error {
+    Error::unsupported(why).object(path).hint("nothing was written")
+}

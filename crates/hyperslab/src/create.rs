@@ -1,0 +1,100 @@
+//! Which container a new file becomes, and its writer.
+
+use crate::npy::{NpyWriter, NpzWriter, RawWriter};
+use crate::{ContainerWriter, Error, Result};
+use std::path::Path;
+use std::str::FromStr;
+
+/// A container that can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Output {
+    /// One NumPy array.
+    Npy,
+    /// Named NumPy arrays in a ZIP archive.
+    Npz,
+    /// HDF5: groups, arrays and attributes.
+    Hdf5,
+    /// A Nengo cache object, or a pack of them.
+    Nco,
+    /// The elements alone.
+    Raw,
+}
+
+impl Output {
+    /// All of them, by the names that `--to` takes.
+    pub const NAMES: [(&'static str, Output); 5] = [
+        ("npy", Output::Npy),
+        ("npz", Output::Npz),
+        ("h5", Output::Hdf5),
+        ("nco", Output::Nco),
+        ("raw", Output::Raw),
+    ];
+
+    /// The container that a file name's extension stands for.
+    ///
+    /// # Errors
+    /// `Usage` for a name without an extension that is known.
+    pub fn of_name(path: &Path) -> Result<Output> {
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        Ok(match extension.as_str() {
+            "npy" => Output::Npy,
+            "npz" => Output::Npz,
+            "h5" | "hdf5" | "hdf" | "he5" => Output::Hdf5,
+            "nco" => Output::Nco,
+            "dat" | "bin" | "raw" | "data" => Output::Raw,
+            _ => {
+                return Err(Error::usage("the name does not say what to write")
+                    .file(path)
+                    .hint("say --to npy, npz, h5, nco or raw"));
+            }
+        })
+    }
+
+    /// Its name, as `--to` takes it.
+    pub fn name(self) -> &'static str {
+        Output::NAMES.iter().find(|(_, o)| *o == self).map_or("", |(n, _)| n)
+    }
+
+    /// The usual extension.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Output::Raw => "dat",
+            other => other.name(),
+        }
+    }
+
+    /// Whether arrays have names in it.
+    pub fn has_names(self) -> bool {
+        matches!(self, Output::Npz | Output::Hdf5)
+    }
+}
+
+impl FromStr for Output {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Output> {
+        Output::NAMES
+            .iter()
+            .find(|(n, _)| *n == text)
+            .map(|(_, o)| *o)
+            .ok_or_else(|| Error::usage(format!("{text:?} is not a container that is written")))
+    }
+}
+
+/// Starts a new file of a container; it appears when the writer is finished.
+///
+/// `pack` makes an NCO file of many objects.
+///
+/// # Errors
+/// `Usage` when the file exists and `replace` is not set, `Io`.
+pub fn create(path: &Path, output: Output, pack: bool, replace: bool) -> Result<Box<dyn ContainerWriter>> {
+    Ok(match output {
+        Output::Npy => Box::new(NpyWriter::create(path, replace)?),
+        Output::Npz => Box::new(NpzWriter::create(path, replace)?),
+        Output::Hdf5 => Box::new(crate::hdf5::write::Writer::create(path, replace)?),
+        Output::Nco if pack => Box::new(crate::nco::NcoWriter::create_pack(path, replace)?),
+        Output::Nco => Box::new(crate::nco::NcoWriter::create(path, replace)?),
+        Output::Raw => Box::new(RawWriter::create(path, replace)?),
+    })
+}
