@@ -3,7 +3,7 @@
 
 use hyperslab_core::Limits;
 use hyperslab_core::source::SliceSource;
-use hyperslab_npy::npy;
+use hyperslab_npy::{header, npy};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -13,6 +13,10 @@ fuzz_target!(|data: &[u8]| {
     assert!(view.nbytes() <= data.len() as u64);
     let mut out = Vec::new();
     npy::write_to(&mut out, &view).unwrap();
+    // With a header longer than NumPy, and so anybody, reads.
+    if header::length(&out).is_ok_and(|n| n as u64 > header::MAX_CHARS) {
+        return;
+    }
     let again = SliceSource(&out);
     let again = npy::read(&again, &limits).unwrap();
     assert_eq!((again.dtype(), again.shape()), (view.dtype(), view.shape()));

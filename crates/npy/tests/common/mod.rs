@@ -2,8 +2,21 @@
 #![allow(dead_code)]
 
 use hyperslab_core::dtype::{ArrayType, Field, Struct};
-use hyperslab_core::{Dtype, Order, Shape, View};
+use hyperslab_core::source::SliceSource;
+use hyperslab_core::{Dtype, Order, Result, Shape, Source, View};
 use std::sync::Arc;
+
+/// Bytes that are only read by position, as a file's are.
+pub(crate) struct Positioned<'a>(pub(crate) &'a [u8]);
+
+impl Source for Positioned<'_> {
+    fn len(&self) -> Result<u64> {
+        SliceSource(self.0).len()
+    }
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        SliceSource(self.0).read_exact_at(offset, out)
+    }
+}
 
 /// Every plain kind, in both byte orders where there are two.
 pub(crate) const PLAIN: [&str; 46] = [
