@@ -16,7 +16,7 @@
 //!
 //! ```
 //! use hyperslab_core::{Limits, Value, View, source::SliceSource};
-//! use hyperslab_pickle::Policy;
+//! use hyperslab_nco::Policy;
 //!
 //! let metadata = Value::map([("rmses", Value::Float(0.5))]);
 //! let decoders = View::from_slice([2, 2], &[1.0, 2.0, 3.0, 4.0])?;
@@ -41,6 +41,7 @@ pub mod writer;
 
 pub use container::Nco;
 pub use header::Header;
+pub use hyperslab_pickle::Policy;
 pub use object::{Entry, Object};
 pub use pack::{Damage, Walk};
 pub use subfile::SubFile;

@@ -4,7 +4,9 @@
 //! used where they lie when the source is memory.
 
 use crate::header::{HEADER_LEN, Header};
+use bytes::Bytes;
 use hyperslab_core::source::{FileSource, MemorySource};
+use hyperslab_core::view::Buffer;
 use hyperslab_core::{Error, Limits, Result, Selection, Source, Value, View};
 use hyperslab_npy::header as npy;
 use hyperslab_pickle::Policy;
@@ -60,11 +62,10 @@ pub fn load(path: impl AsRef<Path>, policy: Policy, limits: &Limits) -> Result<O
         // Nothing is copied: the elements are counted or owned already.
         Ok(Object { metadata, array: array.into_owned()? })
     };
-    let (mut head, _reservation) = limits.vec(size.min(if size <= SMALL { SMALL } else { HEAD }))?;
-    head.resize(head.capacity().min(usize::try_from(size).unwrap_or(usize::MAX)), 0);
+    let mut head = Buffer::zeroed(if size <= SMALL { size } else { HEAD }, limits)?;
     file.read_exact_at(0, &mut head)?;
     if size <= SMALL {
-        return whole(&MemorySource::new(head).named(path));
+        return whole(&MemorySource::new(Bytes::from_owner(head)).named(path));
     }
     whole(&ReadAhead { source: &file, head, size })
 }
@@ -72,7 +73,7 @@ pub fn load(path: impl AsRef<Path>, policy: Policy, limits: &Limits) -> Result<O
 /// A source whose first bytes were read already, and whose size was looked at once.
 struct ReadAhead<'s> {
     source: &'s FileSource,
-    head: Vec<u8>,
+    head: Buffer,
     size: u64,
 }
 

@@ -48,6 +48,10 @@ pub(crate) fn int_line(line: &[u8]) -> Result<IntLine> {
 
 /// The argument of `LONG`: a Python integer literal, with or without the `L` of Python 2.
 pub(crate) fn long_line(line: &[u8]) -> Result<Number> {
+    // Memo slots, which protocol 0 has one of for nearly every value, are short and plain.
+    if matches!(line, [b'1'..=b'9', ..] | b"0") && line.len() <= 18 && line.iter().all(u8::is_ascii_digit) {
+        return Ok(Number::Small(line.iter().fold(0, |v, &d| v * 10 + i64::from(d - b'0'))));
+    }
     python_int(line.strip_suffix(b"L").unwrap_or(line))
 }
 
@@ -290,6 +294,8 @@ mod tests {
             assert!(int(bad).is_err(), "{bad:?}");
         }
         assert_eq!(long_line(b"12L").unwrap(), Number::Small(12));
+        assert_eq!(long_line(b"999999999999999999").unwrap(), Number::Small(999_999_999_999_999_999));
+        assert_eq!(long_line(b"0").unwrap(), Number::Small(0));
         assert!(long_line(b"012").is_err());
         assert!(long_line("9".repeat(4300).as_bytes()).is_ok());
         assert!(long_line("9".repeat(4301).as_bytes()).is_err());
