@@ -17,6 +17,8 @@ pub mod image;
 pub mod index;
 pub mod numpy_types;
 pub mod read;
+#[doc(hidden)]
+pub mod testing;
 pub mod write;
 
 pub use read::File;

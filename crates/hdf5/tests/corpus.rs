@@ -1,5 +1,7 @@
 //! Every file of the corpus of real files: what is read has the digest that libhdf5 gives, nothing panics.
 
+#![allow(clippy::unwrap_used, reason = "tests: a panic is the failure report")]
+
 use hyperslab_core::{Container, Limits, NodeKind, Selection, digest, testing};
 use hyperslab_hdf5::File;
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Files that we write, read by the real h5py on three versions of libhdf5, and then changed by it.
 
+#![allow(clippy::unwrap_used, reason = "tests: a panic is the failure report")]
+
 use hyperslab_core::dtype::{ByteOrder, Dtype};
 use hyperslab_core::testing::{oracle, run_python};
 use hyperslab_core::{Shape, Value, View};

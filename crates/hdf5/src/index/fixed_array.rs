@@ -94,7 +94,7 @@ impl<'s> FixedArray<'s> {
     ) -> Result<crate::format::fixed_array::Element> {
         let h = &self.header;
         let mut kept = self.page.lock().unwrap_or_else(PoisonError::into_inner);
-        if !kept.as_ref().is_some_and(|(p, _)| *p == page) {
+        if kept.as_ref().is_none_or(|(p, _)| *p != page) {
             let bad = || Error::invalid(format!("page {page}")).reading(PAGE).at(block);
             let full = h.elements_len(h.page_len()).ok_or_else(bad)?;
             let n = h.page_len().min(h.elements.saturating_sub(page.saturating_mul(h.page_len())));
