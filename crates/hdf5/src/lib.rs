@@ -2,6 +2,7 @@
 //!
 //! - [`read`]: [`File`], an open file: its tree, attributes and elements.
 //! - [`write`]: [`Writer`], new files and whole trees in memory.
+//! - [`append`]: files that grow while others read them, whole whenever their writer dies.
 //! - [`image`]: an array as a complete file in memory, and back as a view.
 //! - [`format`](mod@format): the structures of a file, one module each; parse and emit, no I/O.
 //! - [`index`]: how a chunk is found, one module per kind of index.
@@ -11,6 +12,7 @@
 //! No C, no lock: an open file is `Send + Sync`.
 #![forbid(unsafe_code)]
 
+pub mod append;
 pub mod filter;
 pub mod format;
 pub mod image;

@@ -1,0 +1,178 @@
+//! Continuing a file: one of ours where it was left, one of another writer after adopting it.
+//!
+//! Which of the two it is, is decided in `in_place`, by comparing bytes; how a file is adopted, in `adopt`.
+
+use super::array::{Array, Run, Space};
+use super::existing::{Names, Stored};
+use super::gather::Gather;
+use super::page::{Page, State};
+use super::storage::{FileStorage, Storage};
+use super::{Appender, Column, Options};
+use crate::format::Sizes;
+use hyperslab_core::{Dtype, Error, Limits, Result};
+use std::path::Path;
+
+/// How much of the unpublished rows is looked at, and cleared, at a time.
+const CLEAR: u64 = 64 << 10;
+
+/// A file that is about to be continued. Nothing is written before [`Existing::resume`].
+#[derive(Debug)]
+pub struct Existing<S: Storage = FileStorage> {
+    pub(super) storage: S,
+    pub(super) stored: Stored,
+    pub(super) touched: Option<String>,
+    pub(super) limits: Limits,
+}
+
+impl Existing<FileStorage> {
+    /// Opens a file and locks out other writers.
+    ///
+    /// # Errors
+    /// `Conflict` when another program has it, or is marked as having it; `Usage` when a name is not there;
+    /// `Unsupported`, `Invalid`, `Io`.
+    pub fn open(path: &Path, names: &Names<'_>, take_over: bool) -> Result<Existing> {
+        let storage = FileStorage::open(path)?;
+        Existing::new(storage, names, take_over).map_err(|e| e.file(path))
+    }
+}
+
+impl<S: Storage> Existing<S> {
+    /// The same over any storage. `take_over` continues a file that is marked as open for writing.
+    ///
+    /// # Errors
+    /// As [`Existing::open`].
+    pub fn new(storage: S, names: &Names<'_>, take_over: bool) -> Result<Existing<S>> {
+        let limits = Limits::default();
+        let stored = Stored::read(&storage, names, &limits)?;
+        let s = &stored.superblock;
+        if s.flags != 0 && !take_over {
+            return Err(Error::conflict("marked as open by a writer, which may live or have been killed")
+                .reading("superblock")
+                .at(11)
+                .hint("when no program writes to it any more, take it over"));
+        }
+        if !matches!(s.version, 2 | 3) || s.sizes != Sizes::STANDARD || s.extension.is_some() {
+            return Err(Error::unsupported(format!(
+                "a superblock of version {} with {}-byte addresses and extension {:?} (known: 2 or 3, 8, none)",
+                s.version, s.sizes.offset, s.extension
+            ))
+            .reading("superblock")
+            .at(0));
+        }
+        let size = storage.len()?;
+        if s.end > size {
+            return Err(Error::invalid(format!("the file should have {} bytes and has {size}", s.end))
+                .reading("superblock")
+                .at(28));
+        }
+        let touched = names.group.and_then(|(_, t)| t).map(str::to_owned);
+        Ok(Existing { storage, stored, touched, limits })
+    }
+
+    /// The columns' names, row types and lengths.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &Dtype, u64)> {
+        self.stored.columns.iter().map(|c| (c.name.as_str(), &c.dtype, c.rows))
+    }
+
+    /// What the file is read from.
+    pub fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    /// Continues the file after its last complete row: in place when it is as a writer of ours left it, else after
+    /// adopting it.
+    ///
+    /// # Errors
+    /// `Invalid` when the columns have different lengths; `Unsupported` when the file uses something that cannot be
+    /// carried over; `Io`. The file is then as it was.
+    pub fn resume(self, options: Options) -> Result<Appender<S>> {
+        let stored = &self.stored;
+        if let Some(c) = stored.columns.iter().find(|c| c.rows != stored.rows()) {
+            let (name, rows) = (&c.name, stored.rows());
+            return Err(Error::invalid(format!("{} rows where another dataset has {rows}", c.rows))
+                .object(format!("/{name}"))
+                .hint("a writer was killed between the two: recover the file"));
+        }
+        match self.in_place()? {
+            Some(parts) => self.appender(parts, options),
+            None => self.adopt(options),
+        }
+    }
+
+    pub(super) fn appender(self, parts: Parts, options: Options) -> Result<Appender<S>> {
+        let file_len = self.storage.len()?;
+        let columns = self.stored.columns.iter().zip(parts.arrays).map(|(c, (array, run))| Column {
+            name: c.name.clone(),
+            dtype: c.dtype.clone(),
+            width: c.width(),
+            chunk_rows: c.chunk_rows,
+            array,
+            run,
+        });
+        let columns: Vec<Column> = columns.collect();
+        let widths = columns
+            .iter()
+            .map(|c| (usize::try_from(c.width).unwrap_or(0), matches!(c.dtype, Dtype::Vlen(_))));
+        let base = Space { end: parts.state.end }.take(0)?;
+        let gather = Gather::new(widths, base);
+        let mut appender = Appender {
+            storage: self.storage,
+            options,
+            page: parts.page,
+            columns,
+            state: parts.state,
+            file_len,
+            left: parts.left,
+            broken: false,
+            gather,
+            scratch: Vec::new(),
+        };
+        // A file that its writer did not close can hold rows that were never published.
+        if appender.state.eoa != file_len {
+            appender.clear_unpublished()?;
+        }
+        Ok(appender)
+    }
+}
+
+/// What an appender is made of.
+pub(super) struct Parts {
+    pub(super) page: Page,
+    pub(super) state: State,
+    /// Per column its array and the chunks from the next row's on.
+    pub(super) arrays: Vec<(Array, Run)>,
+    /// The bytes of the page.
+    pub(super) left: Vec<u8>,
+}
+
+impl<S: Storage> Appender<S> {
+    /// Clears rows that a killed writer stored but did not publish: were the file continued by another program that
+    /// grows it without writing, they would appear. No reader sees them, so any part of this may be lost.
+    fn clear_unpublished(&mut self) -> Result<()> {
+        let mut bytes = Vec::new();
+        for column in &self.columns {
+            let chunk_bytes = column.chunk_rows.saturating_mul(column.width);
+            let mut chunk = self.state.rows / column.chunk_rows.max(1);
+            let mut within = (self.state.rows % column.chunk_rows.max(1)) * column.width;
+            while let Some(at) = column.run.address(chunk) {
+                let n = (chunk_bytes - within).min(CLEAR);
+                bytes.resize(usize::try_from(n).unwrap_or(0), 0);
+                // Past the end of a file that was cut there is nothing to clear.
+                if at.saturating_add(within + n) > self.file_len {
+                    break;
+                }
+                self.storage.read_exact_at(at + within, &mut bytes)?;
+                if bytes.iter().all(|&b| b == 0) {
+                    break;
+                }
+                bytes.fill(0);
+                self.storage.write_all_at(at + within, &bytes)?;
+                within += n;
+                if within >= chunk_bytes {
+                    (chunk, within) = (chunk + 1, 0);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,318 @@
+//! The order in which the bytes of a live file are written. Everything that makes it safe to read a file that grows,
+//! and safe to kill its writer, is decided here and nowhere else.
+//!
+//! A reader goes from lengths to index to chunk to heap. So the bytes come in the opposite order, nothing that a
+//! reader may have seen is changed but the page, and a publish becomes visible by one write:
+//!
+//! 1. Room. The end of file that the superblock states runs ahead of what is written, because readers keep the one
+//!    that they read on opening; and the file runs ahead of that, because a reader asks for its size before it reads
+//!    the superblock.
+//! 2. Heap: complete collections in new space.
+//! 3. Index, when rows need chunks that have no place yet: new blocks in new space, then the column's sector.
+//! 4. Rows, into chunk slots beyond the published length, where no reader looks.
+//! 5. Barrier, when the order must also hold for a loss of power.
+//! 6. Publish: sectors 0 and 1 of the page in one write. All lengths change in one sector.
+//! 7. Barrier, when a publish must survive a loss of power before it returns.
+//!
+//! Writes 2 to 4 may be torn or lost without anybody noticing; 1, 3's sector and 6 lie in one page each and are
+//! protected by checksums.
+
+use super::array::{Array, Run, Space, Write};
+use super::page::{HEADERS, Page, SECTOR, State};
+use super::{Appender, Pair, Storage, Sync};
+use hyperslab_core::{Error, Result};
+
+/// What one publish will write, worked out before anything is written.
+struct Plan {
+    heap_at: u64,
+    /// Per column the array with new blocks, when it gains some.
+    columns: Vec<Option<Growth>>,
+    end: u64,
+}
+
+struct Growth {
+    array: Array,
+    /// The new blocks.
+    writes: Vec<Write>,
+    /// The chunks that have got a place, the ones before them included.
+    run: Run,
+}
+
+impl<S: Storage> Appender<S> {
+    /// Makes everything gathered visible; `time` becomes the group's touched attribute. Returns the number of rows
+    /// published so far.
+    ///
+    /// # Errors
+    /// `Usage` when the columns have different numbers of rows; `Conflict` when another program has changed the file;
+    /// `Io`. After an error nothing gathered is visible and nothing is lost: the publish can be tried again, unless
+    /// the error was in a write of the page itself, which every later call then reports.
+    pub fn publish(&mut self, time: f64) -> Result<u64> {
+        let count = self.gather.rows()?;
+        if count == 0 {
+            return Ok(self.state.rows);
+        }
+        self.unchanged()?;
+        let plan = self.plan(count)?;
+        self.room(plan.end)?;
+        self.storage.write_all_at(plan.heap_at, &self.gather.heap)?;
+        let end = plan.end;
+        self.index(plan)?;
+        self.write_rows()?;
+        if self.options.sync != Sync::None {
+            self.storage.barrier()?;
+        }
+        let rows = self.state.rows + count;
+        let shared = self.options.pair == Pair::Shared && self.columns.len() > 1;
+        self.put_page(State { rows, end, touched: time, shared, ..self.state })?;
+        if self.options.sync == Sync::Durable {
+            // The publish is in the file and readers may see it: only its durability is not certain.
+            self.must(|s| s.barrier())?;
+        }
+        for column in &mut self.columns {
+            column.run.forget_before(rows / column.chunk_rows.max(1));
+        }
+        self.gather.clear(Space { end }.take(0)?);
+        Ok(rows)
+    }
+
+    /// Sets the touched attribute, with no row published.
+    ///
+    /// # Errors
+    /// As [`Appender::publish`].
+    pub fn touch(&mut self, time: f64) -> Result<()> {
+        self.unchanged()?;
+        self.put_page(State { touched: time, ..self.state })
+    }
+
+    /// Publishes what is gathered, gives every column its own length again and cuts the file to what is used.
+    ///
+    /// # Errors
+    /// As [`Appender::publish`]; the file is then as a killed writer leaves it.
+    pub fn close(mut self, time: f64) -> Result<()> {
+        if self.gather.rows()? > 0 {
+            self.publish(time)?;
+        }
+        let end = self.state.end;
+        let closed = State { eoa: end, shared: false, ..self.state };
+        if closed == self.state && self.file_len == end {
+            return Ok(());
+        }
+        self.unchanged()?;
+        self.put_page(closed)?;
+        if self.page.at != 0 {
+            self.put_superblock(end)?;
+        }
+        if self.options.sync != Sync::None {
+            self.storage.barrier()?;
+        }
+        self.storage.set_len(end)?;
+        if self.options.sync == Sync::Durable { self.storage.barrier() } else { Ok(()) }
+    }
+
+    /// Whether the file is as we left it: its length, the page, the superblock. Another program that writes to it
+    /// changes at least one of them. What happens between this look and the write after it cannot be seen.
+    fn unchanged(&mut self) -> Result<()> {
+        if self.broken {
+            return Err(Error::conflict("an earlier write of the file's page did not succeed")
+                .hint("open the file again"));
+        }
+        let changed = || {
+            Error::conflict("another program has changed the file; nothing was written")
+                .hint("stop the other writer, then open the file again to append to what it left")
+        };
+        if self.storage.len()? != self.file_len {
+            return Err(changed());
+        }
+        self.scratch.resize(self.left.len(), 0);
+        self.storage.read_exact_at(self.page.at, &mut self.scratch)?;
+        if self.scratch != self.left {
+            return Err(changed());
+        }
+        if self.page.at != 0 {
+            self.scratch.clear();
+            self.page.emit_superblock(self.state.eoa, &mut self.scratch)?;
+            let mut there = vec![0; self.scratch.len()];
+            self.storage.read_exact_at(0, &mut there)?;
+            if there != self.scratch {
+                return Err(changed());
+            }
+        }
+        Ok(())
+    }
+
+    /// Places for the heap and for all rows.
+    fn plan(&mut self, count: u64) -> Result<Plan> {
+        let mut space = Space { end: self.state.end };
+        self.gather.seal();
+        let heap_at = space.take(self.gather.heap.len() as u64)?;
+        self.gather.rebase(heap_at);
+        let last_row = self.state.rows.checked_add(count - 1);
+        let last_row = last_row.ok_or_else(|| Error::unsupported("more than 2^64 rows"))?;
+        let mut columns = Vec::new();
+        for column in &self.columns {
+            let last = last_row / column.chunk_rows.max(1);
+            // Without a run, the next chunk is the one that takes the next row: all before it are full.
+            let mut next = match column.run.addresses.is_empty() {
+                true => self.state.rows / column.chunk_rows.max(1),
+                false => column.run.end(),
+            };
+            let mut growth = None;
+            while next <= last {
+                let g = growth.get_or_insert_with(|| Growth {
+                    array: column.array.clone(),
+                    writes: Vec::new(),
+                    run: column.run.clone(),
+                });
+                let run = g.array.assign(next, &mut space, &mut g.writes)?;
+                next = run.end();
+                g.run.extend(run);
+            }
+            if let Some(g) = &mut growth {
+                g.array.flush(&mut space, &mut g.writes)?;
+            }
+            columns.push(growth);
+        }
+        Ok(Plan { heap_at, columns, end: space.end })
+    }
+
+    /// 1. Moves the stated end of file, and before it the file's length, ahead of `end`.
+    fn room(&mut self, end: u64) -> Result<()> {
+        let step = self.options.step;
+        if end.saturating_add(step / 2) <= self.state.eoa {
+            return Ok(());
+        }
+        let eoa = end.saturating_add(step).next_multiple_of(8);
+        let len = eoa.saturating_add(step);
+        self.storage.set_len(len)?;
+        self.file_len = len;
+        if self.options.sync != Sync::None {
+            self.storage.barrier()?;
+        }
+        if self.page.at != 0 {
+            return self.put_superblock(eoa);
+        }
+        let state = State { eoa, ..self.state };
+        self.scratch.clear();
+        self.page.emit(&state, &mut self.scratch)?;
+        self.scratch.truncate(SECTOR);
+        self.put(0)?;
+        self.state = state;
+        Ok(())
+    }
+
+    /// 3. New blocks, then the sector that makes them known.
+    fn index(&mut self, plan: Plan) -> Result<()> {
+        for (i, growth) in plan.columns.into_iter().enumerate() {
+            let Some(g) = growth else { continue };
+            for w in &g.writes {
+                self.storage.write_all_at(w.at, &w.bytes)?;
+            }
+            if self.options.sync != Sync::None {
+                self.storage.barrier()?;
+            }
+            self.scratch.clear();
+            Page::emit_array(&g.array, &mut self.scratch)?;
+            self.put(HEADERS + i * SECTOR)?;
+            // From here on the index knows this space, whether or not the publish succeeds.
+            self.state.end = plan.end;
+            if let Some(column) = self.columns.get_mut(i) {
+                column.array = g.array;
+                column.run = g.run;
+            }
+        }
+        Ok(())
+    }
+
+    /// 4. Rows into their slots, neighbouring chunks in one write.
+    fn write_rows(&self) -> Result<()> {
+        for (column, rows) in self.columns.iter().zip(&self.gather.columns) {
+            let chunk_rows = column.chunk_rows.max(1);
+            let chunk_bytes = chunk_rows * column.width;
+            let mut row = self.state.rows;
+            let mut left: &[u8] = &rows.bytes;
+            // The piece that is put together: where it goes and how many bytes it has.
+            let mut piece: Option<(u64, usize)> = None;
+            let mut ahead: &[u8] = left;
+            while !ahead.is_empty() {
+                let chunk = row / chunk_rows;
+                let within = (row % chunk_rows) * column.width;
+                let at = column.run.address(chunk).filter(|&a| a != 0);
+                let at = at.ok_or_else(|| Error::invalid(format!("chunk {chunk} has no place")))? + within;
+                let n = ahead.len().min(usize::try_from(chunk_bytes - within).unwrap_or(usize::MAX));
+                piece = match piece {
+                    Some((start, len)) if start + len as u64 == at => Some((start, len + n)),
+                    Some((start, len)) => {
+                        let (bytes, rest) = left.split_at_checked(len).unwrap_or((left, &[]));
+                        self.storage.write_all_at(start, bytes)?;
+                        left = rest;
+                        Some((at, n))
+                    }
+                    None => Some((at, n)),
+                };
+                ahead = ahead.get(n..).unwrap_or_default();
+                row += n as u64 / column.width.max(1);
+            }
+            if let Some((start, _)) = piece {
+                self.storage.write_all_at(start, left)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// 6. Sectors 0 and 1, one write.
+    fn put_page(&mut self, state: State) -> Result<()> {
+        self.scratch.clear();
+        self.page.emit(&state, &mut self.scratch)?;
+        self.put(0)?;
+        self.state = state;
+        Ok(())
+    }
+
+    /// Writes the scratch bytes at an offset of the page and remembers them.
+    fn put(&mut self, offset: usize) -> Result<()> {
+        let at = self.page.at + offset as u64;
+        let scratch = std::mem::take(&mut self.scratch);
+        let done = self.must(|s| s.write_all_at(at, &scratch));
+        if let Some(left) = self.left.get_mut(offset..offset + scratch.len()) {
+            left.copy_from_slice(&scratch);
+        }
+        self.scratch = scratch;
+        done
+    }
+
+    /// Writes the superblock of a file whose page is elsewhere.
+    fn put_superblock(&mut self, eoa: u64) -> Result<()> {
+        let mut bytes = Vec::new();
+        self.page.emit_superblock(eoa, &mut bytes)?;
+        self.must(|s| s.write_all_at(0, &bytes))?;
+        self.state.eoa = eoa;
+        Ok(())
+    }
+
+    /// Does what leaves the file in an unknown state when it fails.
+    fn must(&mut self, f: impl FnOnce(&S) -> Result<()>) -> Result<()> {
+        let done = f(&self.storage);
+        self.broken |= done.is_err();
+        done
+    }
+}
+
+/// Switches a file to structures written in unused space: all of them, then the superblock that leads to them. Until
+/// that last write the file is what it was.
+pub(super) fn switch(
+    storage: &impl Storage,
+    sync: Sync,
+    len: u64,
+    writes: &[Write],
+    superblock: &[u8],
+) -> Result<()> {
+    storage.set_len(len)?;
+    for w in writes {
+        storage.write_all_at(w.at, &w.bytes)?;
+    }
+    if sync != Sync::None {
+        storage.barrier()?;
+    }
+    storage.write_all_at(0, superblock)?;
+    if sync != Sync::None { storage.barrier() } else { Ok(()) }
+}

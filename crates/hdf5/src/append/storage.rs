@@ -1,0 +1,111 @@
+//! What a live file is written through: reads, writes by position, a length and a barrier.
+//!
+//! Small on purpose, so that a test can record every write and replay any prefix of them. Not here: what is written
+//! when (`order`).
+
+use super::lock::WriterLock;
+use hyperslab_core::source::FileSource;
+use hyperslab_core::{Error, Result, Source};
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+
+/// A file that is read and written by position.
+pub trait Storage: Source {
+    /// Writes all of `bytes` at `offset` in one call to the system where it can.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn write_all_at(&self, offset: u64, bytes: &[u8]) -> Result<()>;
+
+    /// Makes the file exactly `len` bytes long; new bytes are zero and take no space.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn set_len(&self, len: u64) -> Result<()>;
+
+    /// Returns when everything written so far would survive a loss of power.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn barrier(&self) -> Result<()>;
+}
+
+/// A file of the file system, held by the one writer that it may have.
+#[derive(Debug)]
+pub struct FileStorage {
+    source: FileSource,
+    _lock: WriterLock,
+}
+
+impl FileStorage {
+    /// Opens an existing file for appending and locks out other writers.
+    ///
+    /// # Errors
+    /// `Io`; `Conflict` when another writer has it.
+    pub fn open(path: &Path) -> Result<FileStorage> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|e| Error::io(e, "cannot open for appending").file(path))?;
+        let lock = WriterLock::take(&file).map_err(|e| e.file(path))?;
+        Ok(FileStorage { source: FileSource::from_file(file, path), _lock: lock })
+    }
+
+    fn file(&self) -> &File {
+        self.source.file()
+    }
+
+    fn fail(&self, e: std::io::Error, doing: String) -> Error {
+        let error = Error::io(e, doing);
+        match self.source.name() {
+            Some(name) => error.file(name),
+            None => error,
+        }
+    }
+}
+
+impl Source for FileStorage {
+    fn name(&self) -> Option<&Path> {
+        self.source.name()
+    }
+    fn len(&self) -> Result<u64> {
+        self.source.len()
+    }
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.source.read_exact_at(offset, out)
+    }
+}
+
+impl Storage for FileStorage {
+    #[cfg(unix)]
+    fn write_all_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(self.file(), bytes, offset)
+            .map_err(|e| self.fail(e, format!("cannot write {} bytes at {offset}", bytes.len())))
+    }
+
+    #[cfg(not(unix))]
+    fn write_all_at(&self, _offset: u64, _bytes: &[u8]) -> Result<()> {
+        Err(Error::unsupported("appending to live files on this system"))
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        self.file().set_len(len).map_err(|e| self.fail(e, format!("cannot make the file {len} bytes long")))
+    }
+
+    fn barrier(&self) -> Result<()> {
+        self.file().sync_data().map_err(|e| self.fail(e, "cannot sync".into()))
+    }
+}
+
+impl<S: Storage + ?Sized> Storage for &S {
+    fn write_all_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        (**self).write_all_at(offset, bytes)
+    }
+    fn set_len(&self, len: u64) -> Result<()> {
+        (**self).set_len(len)
+    }
+    fn barrier(&self) -> Result<()> {
+        (**self).barrier()
+    }
+}

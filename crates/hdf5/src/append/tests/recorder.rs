@@ -1,0 +1,112 @@
+//! A file in memory that remembers every write, and fails when it is told to.
+
+use super::super::Storage;
+use hyperslab_core::source::beyond;
+use hyperslab_core::{Error, Result, Source};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+#[derive(Clone, Debug)]
+pub(in super::super) enum Op {
+    Write(u64, Vec<u8>),
+    SetLen(u64),
+    Barrier,
+}
+
+impl Op {
+    /// Does it to an image, the first `upto` bytes of a write.
+    pub(in super::super) fn apply(&self, image: &mut Vec<u8>, upto: usize) {
+        match self {
+            Op::Write(at, bytes) => {
+                let n = bytes.len().min(upto);
+                let (at, end) = (*at as usize, *at as usize + n);
+                if n > 0 && image.len() < end {
+                    image.resize(end, 0);
+                }
+                image[at..end].copy_from_slice(&bytes[..n]);
+            }
+            Op::SetLen(len) => image.resize(*len as usize, 0),
+            Op::Barrier => {}
+        }
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    image: Vec<u8>,
+    ops: Vec<Op>,
+    left: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(in super::super) struct Recorder(Arc<Mutex<State>>);
+
+impl Recorder {
+    pub(in super::super) fn new(image: Vec<u8>) -> Recorder {
+        Recorder(Arc::new(Mutex::new(State { image, ops: Vec::new(), left: u64::MAX })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(in super::super) fn image(&self) -> Vec<u8> {
+        self.state().image.clone()
+    }
+
+    /// What was done since the last time.
+    pub(in super::super) fn take(&self) -> Vec<Op> {
+        std::mem::take(&mut self.state().ops)
+    }
+
+    /// What another program does.
+    pub(in super::super) fn replace(&self, image: Vec<u8>) {
+        self.state().image = image;
+    }
+
+    /// After so many more operations everything fails, the first one half done.
+    pub(in super::super) fn fail_after(&self, ops: u64) {
+        self.state().left = ops;
+    }
+
+    fn run(&self, op: Op) -> Result<()> {
+        let mut s = self.state();
+        if s.left == 0 {
+            return Err(Error::io(std::io::ErrorKind::StorageFull.into(), "cannot write"));
+        }
+        s.left -= 1;
+        if s.left == 0
+            && let Op::Write(_, bytes) = &op
+        {
+            let half = bytes.len() / 2 / 512 * 512;
+            op.apply(&mut s.image, half);
+            return Err(Error::io(std::io::ErrorKind::StorageFull.into(), "cannot write"));
+        }
+        op.apply(&mut s.image, usize::MAX);
+        s.ops.push(op);
+        Ok(())
+    }
+}
+
+impl Source for Recorder {
+    fn len(&self) -> Result<u64> {
+        Ok(self.state().image.len() as u64)
+    }
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        let s = self.state();
+        let found = usize::try_from(offset).ok().and_then(|at| s.image.get(at..at.checked_add(out.len())?));
+        out.copy_from_slice(found.ok_or_else(|| beyond(offset, out.len() as u64, s.image.len() as u64))?);
+        Ok(())
+    }
+}
+
+impl Storage for Recorder {
+    fn write_all_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.run(Op::Write(offset, bytes.to_vec()))
+    }
+    fn set_len(&self, len: u64) -> Result<()> {
+        self.run(Op::SetLen(len))
+    }
+    fn barrier(&self) -> Result<()> {
+        self.run(Op::Barrier)
+    }
+}
