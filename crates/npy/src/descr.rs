@@ -200,15 +200,15 @@ fn subarray(base: Dtype, shape: &Literal<'_>) -> Result<Dtype> {
         Literal::Tuple(items) | Literal::List(items) => items.iter().map(extent).collect::<Result<_>>()?,
         other => return Err(Error::invalid(format!("{} where a subarray's shape belongs", other.kind()))),
     };
-    if matches!(base, Dtype::Bytes(0) | Dtype::Void(0) | Dtype::Unicode(0, _)) && !shape.is_empty() {
-        return Err(Error::invalid(format!("a subarray of {base}, which has no length")));
-    }
     array(base, shape)
 }
 
 fn array(base: Dtype, shape: Shape) -> Result<Dtype> {
     if shape.is_empty() {
         return Ok(base);
+    }
+    if matches!(base, Dtype::Bytes(0) | Dtype::Void(0) | Dtype::Unicode(0, _)) {
+        return Err(Error::invalid(format!("a subarray of {base}, which has no length")));
     }
     if shape.len() > Shape::MAX_RANK {
         return Err(Error::invalid(format!("a subarray of rank {}", shape.len())));
@@ -291,7 +291,7 @@ fn comma_string(text: &str, depth: u32) -> Result<Dtype> {
 fn repeated(item: &str, depth: u32) -> Result<Dtype> {
     let item = item.trim_matches(' ');
     let bad = || Error::invalid(format!("{item:?} is not a dtype description"));
-    let number = |t: &str| t.trim().parse::<u64>().ok().filter(|&n| n <= MAX_SIZE).ok_or_else(bad);
+    let number = |t: &str| t.trim().parse::<i64>().map(|n| Literal::Int(Some(n))).map_err(|_| bad());
     let (shape, code) = if let Some(rest) = item.strip_prefix('(') {
         let (inside, code) = rest.split_once(')').ok_or_else(bad)?;
         let inside = inside.trim();
@@ -301,14 +301,14 @@ fn repeated(item: &str, depth: u32) -> Result<Dtype> {
         }
         let inside = inside.strip_suffix(',').unwrap_or(inside);
         let extents = inside.split(',').filter(|_| !inside.is_empty());
-        (extents.map(number).collect::<Result<Shape>>()?, code.trim())
+        (Literal::Tuple(extents.map(number).collect::<Result<_>>()?), code.trim())
     } else {
         match item.find(|c: char| !c.is_ascii_digit()) {
-            Some(0) => (Shape::default(), item),
+            Some(0) => (Literal::Tuple(Vec::new()), item),
             Some(_) if item.starts_with('0') => return Err(bad()),
             Some(n) => {
                 let (count, code) = item.split_at(n);
-                ([number(count)?].into(), code.trim())
+                (number(count)?, code.trim())
             }
             None => return Err(bad()),
         }
@@ -317,7 +317,7 @@ fn repeated(item: &str, depth: u32) -> Result<Dtype> {
     if code.is_empty() || code.contains(',') || code.starts_with(|c: char| c == '(' || c.is_ascii_digit()) {
         return Err(bad());
     }
-    array(from_str(code, depth)?, shape)
+    subarray(from_str(code, depth)?, &shape)
 }
 
 #[cfg(test)]
