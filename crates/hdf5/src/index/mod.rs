@@ -4,6 +4,7 @@
 //! index is one module, and one line in [`visit`].
 
 pub mod btree_v1;
+pub mod btree_v2;
 pub mod extensible_array;
 pub mod fixed_array;
 mod grid;
@@ -76,8 +77,6 @@ pub fn visit(
                 None => Ok(()),
             })
         }
-        ChunkIndex::BtreeV2 { .. } => {
-            Err(Error::unsupported("chunk index of version 2 B-tree kind").reading("chunk index").at(address))
-        }
+        ChunkIndex::BtreeV2 { .. } => btree_v2::visit(source, sizes, limits, address, grid, region, f),
     }
 }

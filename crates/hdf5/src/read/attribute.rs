@@ -1,6 +1,7 @@
 //! Attributes as metadata values.
 
 use super::Context;
+use super::dense::{FractalHeap, Records};
 use super::heap::GlobalHeap;
 use super::object::{Object, follow};
 use crate::format::message::attribute::{Attribute, Part};
@@ -12,27 +13,35 @@ use hyperslab_core::view::Buffer;
 use hyperslab_core::{Dtype, Error, Result, Shape, Value, View, scalar};
 use std::sync::Arc;
 
-/// The attributes of an object in stored order, and the error that kept some from being read.
+/// The attributes of an object: in the order of its header, or of the tree of those in dense storage.
 pub(crate) fn all(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Vec<(String, Value)>> {
     let mut out = Vec::new();
-    for m in object.messages().filter(|m| m.kind == kind::ATTRIBUTE) {
-        let a = taken_apart(&m)?;
+    let mut take = |a: &Attribute<'_>, at: u64| {
         cx.limits.count_objects(1)?;
         let name = String::from_utf8_lossy(a.name).into_owned();
-        let v = value(cx, &a).map_err(|e| e.reading(format!("attribute {name:?}")).at(m.offset))?;
+        let v = value(cx, a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?;
         out.push((name, v));
+        Ok(())
+    };
+    for m in object.messages().filter(|m| m.kind == kind::ATTRIBUTE) {
+        take(&taken_apart(&m)?, m.offset)?;
     }
-    match dense(cx, object)? {
-        Some(e) => Err(e),
-        None => Ok(out),
+    if let Some(AttributeInfo { heap: Some(heap), order, names }) = info(cx, object)?
+        && let Some(tree) = order.or(names)
+    {
+        let mut heap = FractalHeap::open(cx, heap)?;
+        Records::open(cx, tree)?
+            .all(&mut |id| heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at)))?;
+        // A tree by name is in the order of hashes, which says nothing.
+        if order.is_none() {
+            out.sort_by(|a, b| a.0.cmp(&b.0));
+        }
     }
+    Ok(out)
 }
 
-/// The error of attributes that are not in the header, when there are such.
-fn dense(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<Error>> {
-    let Some(m) = object.first(kind::ATTRIBUTE_INFO) else { return Ok(None) };
-    let heap = AttributeInfo::parse(m.body, cx.sizes, m.offset)?.heap;
-    Ok(heap.map(|at| Error::unsupported("attributes in dense storage").reading("fractal heap").at(at)))
+fn info(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<AttributeInfo>> {
+    object.first(kind::ATTRIBUTE_INFO).map(|m| AttributeInfo::parse(m.body, cx.sizes, m.offset)).transpose()
 }
 
 /// One attribute by name.
@@ -43,10 +52,20 @@ pub(crate) fn one(cx: Context<'_, '_>, object: &Object<'_>, name: &str) -> Resul
             return value(cx, &a).map_err(|e| e.reading(format!("attribute {name:?}")).at(m.offset));
         }
     }
-    match dense(cx, object)? {
-        Some(e) => Err(e),
-        None => Err(Error::usage(format!("no attribute {name:?}"))),
+    let mut found = None;
+    if let Some(AttributeInfo { heap: Some(heap), names: Some(names), .. }) = info(cx, object)? {
+        let mut heap = FractalHeap::open(cx, heap)?;
+        Records::open(cx, names)?.named(name.as_bytes(), &mut |id| {
+            heap.object(id, |body, at| {
+                let a = Attribute::parse(body, at)?;
+                if a.name == name.as_bytes() {
+                    found = Some(value(cx, &a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?);
+                }
+                Ok(())
+            })
+        })?;
     }
+    found.ok_or_else(|| Error::usage(format!("no attribute {name:?}")))
 }
 
 /// The text of an attribute, if it is there and is text.

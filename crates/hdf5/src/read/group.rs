@@ -1,6 +1,7 @@
 //! The links of a group, old or new style.
 
 use super::Context;
+use super::dense::{FractalHeap, Records};
 use super::object::Object;
 use crate::format::message::kind;
 use crate::format::message::link::{Link, Target};
@@ -36,11 +37,55 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The links of a group in stored order. What cannot be listed comes as the error beside them.
+/// The links of a group: in the order of its header, of creation where it is kept, otherwise of names. What cannot be
+/// listed comes as the error beside them.
 pub(crate) fn entries(cx: Context<'_, '_>, group: &Object<'_>) -> (Vec<Entry>, Option<Error>) {
     let mut out = Vec::new();
     let error = collect(cx, group, &mut out).err();
     (out, error)
+}
+
+/// What a name in a group points at; `None` when there is no such name.
+pub(crate) fn find(cx: Context<'_, '_>, group: &Object<'_>, name: &str) -> Result<Option<To>> {
+    for m in group.messages().filter(|m| m.kind == kind::LINK) {
+        let link = Link::parse(m.body, cx.sizes, m.offset)?;
+        if link.name == name.as_bytes() {
+            return Ok(Some(entry(&link).to));
+        }
+    }
+    if let Some(info) = link_info(cx, group)?
+        && let (Some(heap), Some(names)) = (info.heap, info.names)
+    {
+        let mut heap = FractalHeap::open(cx, heap)?;
+        let mut found = None;
+        let records = Records::open(cx, names)?;
+        records.named(name.as_bytes(), &mut |id| {
+            heap.object(id, |body, at| {
+                let link = Link::parse(body, cx.sizes, at)?;
+                if link.name == name.as_bytes() {
+                    found = Some(entry(&link).to);
+                }
+                Ok(())
+            })
+        })?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    // Old groups, and names that are not UTF-8, which only the list has as they are written here.
+    if group.has(kind::SYMBOL_TABLE) || name.contains(char::REPLACEMENT_CHARACTER) {
+        let (entries, error) = entries(cx, group);
+        return match (entries.into_iter().find(|e| e.name == name), error) {
+            (Some(e), _) => Ok(Some(e.to)),
+            (None, Some(e)) => Err(e),
+            (None, None) => Ok(None),
+        };
+    }
+    Ok(None)
+}
+
+fn link_info(cx: Context<'_, '_>, group: &Object<'_>) -> Result<Option<LinkInfo>> {
+    group.first(kind::LINK_INFO).map(|m| LinkInfo::parse(m.body, cx.sizes, m.offset)).transpose()
 }
 
 fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Result<()> {
@@ -53,10 +98,21 @@ fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Res
         cx.limits.count_objects(1)?;
         out.push(entry(&link));
     }
-    if let Some(m) = group.first(kind::LINK_INFO)
-        && let Some(heap) = LinkInfo::parse(m.body, cx.sizes, m.offset)?.heap
+    let Some(info) = link_info(cx, group)? else { return Ok(()) };
+    let (Some(heap), Some(tree)) = (info.heap, info.order.or(info.names)) else { return Ok(()) };
+    let mut heap = FractalHeap::open(cx, heap)?;
+    let before = out.len();
+    Records::open(cx, tree)?.all(&mut |id| {
+        heap.object(id, |body, at| {
+            let link = Link::parse(body, cx.sizes, at)?;
+            out.push(entry(&link));
+            Ok(())
+        })
+    })?;
+    if info.order.is_none()
+        && let Some(dense) = out.get_mut(before..)
     {
-        return Err(Error::unsupported("links in dense storage").reading("fractal heap").at(heap));
+        dense.sort_by(|a, b| a.name.cmp(&b.name));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod based;
 mod chunked;
 mod container;
 mod dataset;
+mod dense;
 mod gather;
 mod group;
 mod heap;

@@ -45,8 +45,7 @@ pub(crate) fn resolve<'f>(file: &'f File<'_>, cx: Context<'f, '_>, path: &str) -
         if kind(&object) != Kind::Group {
             return Err(Error::usage(format!("no {name:?} here: not a group")));
         }
-        let (entries, error) = group::entries(cx, &object);
-        match entries.into_iter().find(|e| e.name == name).map(|e| e.to) {
+        match group::find(cx, &object, &name)? {
             Some(To::Object(a)) => address = a,
             Some(To::Soft(target)) => {
                 soft += 1;
@@ -66,9 +65,7 @@ pub(crate) fn resolve<'f>(file: &'f File<'_>, cx: Context<'f, '_>, path: &str) -
             Some(To::User(class)) => {
                 return Err(Error::unsupported(format!("link of the application-defined class {class}")));
             }
-            None => {
-                return Err(error.unwrap_or_else(|| Error::usage(format!("no {name:?} in the file"))));
-            }
+            None => return Err(Error::usage(format!("no {name:?} in the file"))),
         }
     }
 }
