@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hyperslab_core::Limits;
-use hyperslab_nco::load;
+use hyperslab_nco::object::load;
 use hyperslab_pickle::Policy;
 
 use crate::Result;
