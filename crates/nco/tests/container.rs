@@ -157,7 +157,7 @@ fn many_false_starts_are_passed_quickly() {
     let walk = pack::walk(&SliceSource(&bytes), &limits()).unwrap();
     assert!(walk.entries.is_empty());
     assert_eq!(walk.damage.len(), 1);
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -120,8 +120,11 @@ impl Machine<'_> {
             return Err(bad("a kind other than V"));
         }
         let names = self.arena.as_tuple(names).ok_or_else(|| bad("no tuple of names"))?.to_vec();
-        let Node::Dict(pairs) = self.arena.node(fields) else { return Err(bad("no dict")) };
-        let pairs = self.arena.links(pairs).to_vec();
+        let pairs = match self.arena.node(fields) {
+            Node::Dict(pairs) => self.arena.links(pairs).to_vec(),
+            Node::None if names.is_empty() => Vec::new(),
+            _ => return Err(bad("no dict")),
+        };
         // A name is found by its text; of equal keys the last counts. A sorted list keeps many names quick.
         let mut by_name: Vec<(&str, NodeId)> = pairs
             .chunks_exact(2)

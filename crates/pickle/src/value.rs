@@ -12,7 +12,7 @@ use hyperslab_core::value::{ListKind, MAX_DEPTH, Opaque, Value};
 use hyperslab_core::{Error, Limits, Result};
 
 /// Values and bytes that any pickle may become, however short.
-const FREE_VALUES: u64 = 1 << 20;
+const FREE_VALUES: u64 = 1 << 18;
 const FREE_BYTES: u64 = 64 << 20;
 
 /// How many times more values than nodes, and bytes than the pickle's, a tree may have.

@@ -1,4 +1,4 @@
-//! Metadata trees as pickles that every Python 3.4 and later reads, and every NumPy from 1.17 on.
+//! Metadata trees as pickles that load alike under every Python from 3.4 on, with NumPy 1 or 2.
 //!
 //! Protocol 4, in one frame. Arrays and scalars are calls of names that NumPy 1 and 2 share (`write_numpy.rs`):
 //! NumPy's own form names modules that moved between the two. Not written: the sharing of equal parts, which trees

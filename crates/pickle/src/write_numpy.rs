@@ -65,6 +65,8 @@ impl Writer {
             },
         };
         match (view.dtype(), &value) {
+            // Any byte but zero is true; a call would make it one.
+            (Dtype::Bool, _) if bytes.first().is_some_and(|&b| b > 1) => return Ok(false),
             (Dtype::Unicode(n, _), Value::String(s)) if s.chars().count() as u64 != u64::from(*n) => {
                 return Ok(false);
             }

@@ -174,7 +174,8 @@ fn hostile_pickles_give_a_value_or_a_clean_error() {
                 Err(e) => format!("{e:?}"),
             };
             println!("{} {policy:?} {:?}: {said}", path.file_stem().unwrap().display(), start.elapsed());
-            assert!(start.elapsed() < Duration::from_secs(2), "{}", path.display());
+            // Most take microseconds; the bound is for a machine that does much else.
+            assert!(start.elapsed() < Duration::from_secs(10), "{}", path.display());
         }
         seen += 1;
     }

@@ -84,7 +84,7 @@ fn damaged_pickles_are_values_or_errors() {
                 }
                 Err(_) => errors += 1,
             }
-            assert!(start.elapsed() < Duration::from_secs(1), "{b:?}");
+            assert!(start.elapsed() < Duration::from_secs(10), "{b:?}");
         }
     }
     println!("{values} values, {errors} errors");

@@ -133,3 +133,24 @@ fn a_refused_pair_leaves_the_map_as_it_was() {
     let empty = MapDump::new().finish();
     assert_eq!(load(&empty, Policy::Strict, &limits).unwrap().to_value(&limits).unwrap(), Value::Map(vec![]));
 }
+
+#[test]
+fn a_scalar_that_its_type_would_change_stays_an_array() {
+    for (descr, bytes) in [
+        ("|b1", &[2u8][..]),
+        ("<U3", b"a\0\0\0\0\0\0\0\0\0\0\0"),
+        ("<f4", b"\x01\0\x80\x7f"),
+        (">i2", b"\0\x01"),
+    ] {
+        let view = View::new(descr.parse().unwrap(), [].into(), bytes).unwrap();
+        let value = Value::from(view.into_owned().unwrap());
+        let limits = Limits::default();
+        let pickle = dump(&value).unwrap();
+        let Value::Array(again) = load(&pickle, Policy::Strict, &limits).unwrap().to_value(&limits).unwrap()
+        else {
+            panic!("no array")
+        };
+        assert_eq!(again.bytes(), Some(bytes), "{descr}");
+        assert_eq!(again.dtype().descr().as_deref(), Some(descr));
+    }
+}
