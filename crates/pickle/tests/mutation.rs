@@ -88,5 +88,5 @@ fn damaged_pickles_are_values_or_errors() {
         }
     }
     println!("{values} values, {errors} errors");
-    assert!(values > 500 && errors > 500);
+    assert!(values > 100 && errors > 500);
 }

@@ -1,6 +1,7 @@
 """CPython and NumPy as the judges of pickles: `generate SEED COUNT` or `load FILE`.
 
-`generate` prints one JSON line per random value: its typed form, and its pickle in each protocol as hexadecimal.
+`generate` prints one JSON line per random value: its pickle in each protocol as hexadecimal, and the typed form of
+what CPython loads from it (null where it is that of the protocol before).
 `load` reads one hexadecimal pickle per line and prints the typed form of what it loads, warnings being errors.
 """
 import collections
@@ -217,11 +218,13 @@ if sys.argv[1] == "generate":
     rng = Random(int(sys.argv[2]))
     for _ in range(int(sys.argv[3])):
         v = rng.value(0, [])
-        pickles = []
+        pickles, last = [], None
         for protocol in range(6):
             p = pickle.dumps(v, protocol)
             # What CPython itself makes of it is the truth: protocol 0 loses the payload of a NaN.
-            pickles.append([p.hex(), typed(pickle.loads(p))])
+            truth = typed(pickle.loads(p))
+            pickles.append([p.hex(), None if truth == last else truth])
+            last = truth
         print(json.dumps(pickles))
 else:
     for line in open(sys.argv[2]):

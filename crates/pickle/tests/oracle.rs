@@ -25,33 +25,34 @@ fn ours(bytes: &[u8]) -> Json {
 fn what_cpython_writes_is_read_as_cpython_reads_it() {
     let Some(python) = testing::oracle_python() else { return };
     let seed = std::env::var("HYPERSLAB_SEED").unwrap_or_else(|_| "1".into());
-    let out = testing::run_python(&python, SCRIPT, &["generate", &seed, "400"].map(OsStr::new));
+    let out = testing::run_python(&python, SCRIPT, &["generate", &seed, "200"].map(OsStr::new));
     let mut compared = 0;
     for line in out.lines() {
         let pickles: Vec<(String, Json)> = serde_json::from_str(line).unwrap();
+        let mut last = Json::Null;
         for (protocol, (bytes, truth)) in pickles.iter().enumerate() {
             let got = ours(&unhex(bytes));
-            common::assert_same(
-                &got,
-                &common::sorted_sets(truth),
-                &format!("protocol {protocol} of {bytes}\n"),
-            );
+            if !truth.is_null() {
+                last = common::sorted_sets(truth);
+            }
+            common::assert_same(&got, &last, &format!("protocol {protocol} of {bytes}\n"));
             compared += 1;
         }
     }
     println!("{compared} pickles compared");
-    assert_eq!(compared, 2400);
+    assert_eq!(compared, 1200);
 }
 
 #[test]
 fn what_we_write_cpython_reads_without_a_warning() {
     let Some(python) = testing::oracle_python() else { return };
-    let out = testing::run_python(&python, SCRIPT, &["generate", "2", "400"].map(OsStr::new));
+    let out = testing::run_python(&python, SCRIPT, &["generate", "2", "200"].map(OsStr::new));
     let limits = Limits::default;
     let (mut written, mut expected, mut refused) = (String::new(), Vec::new(), 0);
     for line in out.lines() {
         let pickles: Vec<(String, Json)> = serde_json::from_str(line).unwrap();
-        let (bytes, truth) = &pickles[4];
+        let bytes = &pickles[4].0;
+        let truth = pickles[..5].iter().rev().map(|(_, truth)| truth).find(|t| !t.is_null()).unwrap();
         let value = load(&unhex(bytes), Policy::Strict, &limits()).unwrap().to_value(&limits()).unwrap();
         match dump(&value) {
             Ok(p) => {
@@ -82,7 +83,7 @@ fn what_we_write_cpython_reads_without_a_warning() {
         common::assert_same(&plain(&common::sorted_sets(got)), want, "");
     }
     println!("{} values written and read back, {refused} refused", expected.len());
-    assert!(expected.len() > 250);
+    assert!(expected.len() > 120);
 }
 
 /// The typed form without what a metadata tree does not keep: kinds of dicts and of bytes, the order of elements in
