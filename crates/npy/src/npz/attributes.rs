@@ -1,4 +1,4 @@
-//! Attributes in an NPZ: the raw member `metadata.json`.
+//! Attributes as JSON: the raw member `metadata.json` of an NPZ, and the file beside a raw array.
 //!
 //! `{path: {name: {"dtype": D, "shape": [..], "value": ..}}}`, the path of the archive itself being `""`. Arrays
 //! carry `dtype` and `shape`; plain values (text, numbers, lists, maps) only `value`. `D` and the values are those
@@ -15,13 +15,16 @@ const PARSED: u64 = 64;
 
 /// The parsed member.
 #[derive(Debug)]
-pub(super) struct All {
+pub struct All {
     paths: Map<String, Json>,
     _reservation: Reservation,
 }
 
 /// Parses the member; `None` when it is JSON of another form or no JSON at all, and so somebody else's.
-pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<All>> {
+///
+/// # Errors
+/// `Limit`.
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<All>> {
     let reservation = limits.reserve((bytes.len() as u64).saturating_mul(PARSED))?;
     let Ok(Json::Object(paths)) = serde_json::from_slice(bytes) else { return Ok(None) };
     let attribute = |a: &Json| a.as_object().is_some_and(|a| a.contains_key("value"));
@@ -31,12 +34,15 @@ pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<All>> {
 
 impl All {
     /// The paths that have attributes.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.paths.keys().map(String::as_str)
     }
 
     /// The attributes of one node, in order.
-    pub(super) fn of(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
+    ///
+    /// # Errors
+    /// `Invalid` for a value that is not of its type, `Limit`.
+    pub fn of(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
         let Some(Json::Object(attributes)) = self.paths.get(path) else { return Ok(Vec::new()) };
         attributes
             .iter()
@@ -104,7 +110,7 @@ fn flatten<'j>(value: &'j Json, shape: &[u64], out: &mut Vec<&'j Json>) -> Resul
 ///
 /// # Errors
 /// `Unsupported` for what could not be read back as the same value, `Limit`.
-pub(super) fn write(value: &Value, limits: &Limits) -> Result<Json> {
+pub fn write(value: &Value, limits: &Limits) -> Result<Json> {
     let mut out = Map::new();
     match value {
         Value::Array(view) => {

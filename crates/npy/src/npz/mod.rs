@@ -5,7 +5,7 @@
 //! viewed where they lie. Members that are not NPY are raw bytes, shown as one element of that many opaque bytes;
 //! `metadata.json` in the form of [`attributes`] hangs attributes on the others.
 
-mod attributes;
+pub mod attributes;
 mod directory;
 mod le;
 mod member;
