@@ -4,6 +4,7 @@
 
 pub mod deflate;
 pub mod fletcher32;
+mod lzf;
 pub mod shuffle;
 
 use crate::format::message::filter_pipeline::Filter;
@@ -34,7 +35,7 @@ const FILTERS: &[Known] = &[
     known(6, "scaleoffset", None),
     known(305, "lzo", None),
     known(307, "bzip2", None),
-    known(32000, "lzf", None),
+    known(32000, "lzf", Some(lzf::undo)),
     known(32001, "blosc", None),
     known(32004, "lz4", None),
     known(32008, "bitshuffle", None),
