@@ -4,7 +4,7 @@
 mod common;
 
 use hyperslab_core::{Kind, Limits};
-use hyperslab_pickle::{Item, Pickle, Policy, load};
+use hyperslab_pickle::{How, Item, Pickle, Policy, load};
 use serde_json::{Value as Json, json};
 
 fn strict(b: &[u8]) -> hyperslab_core::Result<Pickle<'_>> {
@@ -212,6 +212,34 @@ fn strict_names_what_it_refuses() {
     let p = load(nested, Policy::Inspect, &Limits::default()).unwrap();
     let Item::Opaque(o) = p.get(p.root()) else { panic!() };
     assert_eq!(p.class_name(o), "m.Outer.Inner");
+}
+
+#[test]
+fn every_way_of_making_an_object_is_recorded() {
+    let inspect = |b: &'static [u8]| load(b, Policy::Inspect, &Limits::default()).unwrap();
+    for (b, how, args) in [
+        (&b"(I1\nim\nC\n."[..], How::Inst, 1),
+        (b"(cm\nC\nK\x01K\x02o.", How::Inst, 2),
+        (b"cm\nC\nK\x01\x85R.", How::Reduce, 1),
+        (b"cm\nC\n)\x81.", How::NewObj, 0),
+        (b"cm\nC\nK\x01\x85}\x92.", How::NewObjEx, 1),
+    ] {
+        let p = inspect(b);
+        let Item::Opaque(o) = p.get(p.root()) else { panic!("{b:?}") };
+        assert_eq!((p.class_name(o), o.how, o.args.len()), ("m.C".to_owned(), how, args));
+        assert_eq!(o.kwargs.is_some(), how == How::NewObjEx);
+    }
+    // What is put into it afterwards.
+    let p = inspect(b"cm\nC\n)\x81}b(K\x01e(K\x02K\x03u.");
+    let Item::Opaque(o) = p.get(p.root()) else { panic!() };
+    assert_eq!((o.state.is_some(), o.items.len(), o.pairs.len()), (true, 1, 2));
+    for bad in [&b"(o."[..], b"cm\nC\nN\x81.", b"N)\x81.", b"cm\nC\n)N\x92."] {
+        assert_eq!(
+            load(bad, Policy::Inspect, &Limits::default()).unwrap_err().kind(),
+            Kind::Invalid,
+            "{bad:?}"
+        );
+    }
 }
 
 #[test]
