@@ -17,6 +17,17 @@ pub(crate) enum Answer {
     Failed,
 }
 
+impl Answer {
+    /// The graver of two answers.
+    pub(crate) fn and(self, other: Answer) -> Answer {
+        match (self, other) {
+            (Answer::Failed, _) | (_, Answer::Failed) => Answer::Failed,
+            (Answer::No, _) | (_, Answer::No) => Answer::No,
+            _ => Answer::Yes,
+        }
+    }
+}
+
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) enum Stop {

@@ -1,6 +1,7 @@
 //! Which container a new file becomes, and its writer.
 
 use crate::npy::{NpyWriter, NpzWriter, RawWriter};
+use crate::sidecar::Beside;
 use crate::{ContainerWriter, Error, Result};
 use std::path::Path;
 use std::str::FromStr;
@@ -17,7 +18,7 @@ pub enum Output {
     Hdf5,
     /// A Nengo cache object, or a pack of them.
     Nco,
-    /// The elements alone.
+    /// The elements alone; metadata goes to a file beside it ([`sidecar`](crate::sidecar)).
     Raw,
 }
 
@@ -95,6 +96,6 @@ pub fn create(path: &Path, output: Output, pack: bool, replace: bool) -> Result<
         Output::Hdf5 => Box::new(crate::hdf5::write::Writer::create(path, replace)?),
         Output::Nco if pack => Box::new(crate::nco::NcoWriter::create_pack(path, replace)?),
         Output::Nco => Box::new(crate::nco::NcoWriter::create(path, replace)?),
-        Output::Raw => Box::new(RawWriter::create(path, replace)?),
+        Output::Raw => Box::new(Beside::new(Box::new(RawWriter::create(path, replace)?), path, replace)),
     })
 }

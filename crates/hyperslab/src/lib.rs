@@ -9,6 +9,7 @@ pub mod ls;
 pub mod open;
 pub mod pickled;
 pub mod same;
+pub mod sidecar;
 pub mod sum;
 pub mod target;
 

@@ -1,8 +1,37 @@
 //! Listings: the nodes of a container in the JSON of the command contract.
 
-use crate::{Container, Error, Limits, Node, NodeKind, Result, json};
+use crate::{Container, Error, Kind, Limits, Node, NodeKind, Result, json};
 use serde_json::{Map, Value as Json, json as object};
 use std::path::Path;
+
+/// The nodes at and below `path`, as [`Container::nodes`] lists them.
+///
+/// Where the listing has no root but the root has attributes, and they are asked for, a root group comes first.
+///
+/// # Errors
+/// As [`Container::nodes`].
+pub fn nodes(
+    container: &dyn Container,
+    path: &str,
+    depth: Option<u32>,
+    attributes: bool,
+    limits: &Limits,
+) -> Result<Vec<Node>> {
+    let mut nodes = container.nodes(path, depth, attributes, limits)?;
+    let is_root = |path: &str| matches!(path, "" | "/");
+    if attributes && is_root(path) && !nodes.iter().any(|n| is_root(&n.path)) {
+        let mut root = Node::new("", NodeKind::Group);
+        match container.attributes("", limits) {
+            Ok(values) => root.attributes = values,
+            Err(e) if e.kind() == Kind::Usage => {}
+            Err(e) => root.error = Some(e),
+        }
+        if !root.attributes.is_empty() || root.error.is_some() {
+            nodes.insert(0, root);
+        }
+    }
+    Ok(nodes)
+}
 
 /// One file of `slab ls --json`: its name, format and nodes.
 ///

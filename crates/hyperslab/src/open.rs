@@ -97,9 +97,13 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Box<dy
     if path.is_dir() {
         return Err(Error::usage("is a directory").file(path));
     }
-    match options.map {
-        true => open_source(crate::source::map(path)?, path, options),
-        false => open_source(FileSource::open(path)?, path, options),
+    let container = match options.map {
+        true => open_source(crate::source::map(path)?, path, options)?,
+        false => open_source(FileSource::open(path)?, path, options)?,
+    };
+    match container.format() {
+        "raw" => crate::sidecar::describe(container, path, &options.limits),
+        _ => Ok(container),
     }
 }
 

@@ -62,8 +62,12 @@ pub fn tree(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<Sum>> {
     let nodes = container.nodes(path, None, false, limits)?;
-    let arrays = nodes.into_iter().filter(|n| n.kind == NodeKind::Array);
-    Ok(arrays.map(|n| array(container, n, limits, progress)).collect())
+    Ok(nodes.into_iter().filter(counts).map(|n| array(container, n, limits, progress)).collect())
+}
+
+/// Whether a node is an entry of its own: every array, and whatever could not be read and may hide some.
+pub fn counts(node: &Node) -> bool {
+    node.kind == NodeKind::Array || node.error.is_some()
 }
 
 /// The digest of one listed array.

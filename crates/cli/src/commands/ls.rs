@@ -51,6 +51,22 @@ pub(crate) fn run(args: &Args) -> Outcome {
     Ok(answer)
 }
 
+/// Says what could not be read: the listing shows all of it, stderr the first. Whether there was nothing to say.
+fn unreadable(nodes: &[Node], target: &Target) -> bool {
+    let mut errors = nodes.iter().filter_map(|n| n.error.as_ref().map(|e| (n, e)));
+    let Some((node, first)) = errors.next() else { return true };
+    let mut line = first.to_string();
+    if first.file_path().is_none() {
+        line = format!("{}: {line}", hyperslab::target::display(target.file(), &node.path));
+    }
+    match errors.count() {
+        0 => {}
+        more => line.push_str(&format!("; and {more} more nodes that cannot be read")),
+    }
+    exit::message(&line);
+    false
+}
+
 /// Lists one target; whether every node of it could be read.
 fn one(
     args: &Args,
@@ -67,8 +83,8 @@ fn one(
             .hint("'slab show' prints attributes and parts of arrays")
             .into());
     }
-    let nodes = container.nodes(&place.path, args.depth, args.attrs, &limits)?;
-    let sound = nodes.iter().all(|n: &Node| n.error.is_none());
+    let nodes = ls::nodes(&*container, &place.path, args.depth, args.attrs, &super::listing_limits())?;
+    let sound = unreadable(&nodes, target);
     if args.json {
         documents.push(ls::file_json(target.file(), &*container, &nodes, args.attrs, &limits)?);
         return Ok(sound);

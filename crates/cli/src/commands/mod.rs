@@ -11,7 +11,7 @@ pub(crate) mod sum;
 use crate::args::{Cli, Command};
 use crate::exit::{Outcome, Stop};
 use crate::output;
-use hyperslab::{Container, OpenOptions, Target};
+use hyperslab::{Container, Limits, OpenOptions, Target};
 use std::path::Path;
 
 /// Runs the command that was asked for.
@@ -23,6 +23,11 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Convert(args) => convert::run(args),
         Command::Completions(args) => completions::run(args),
     }
+}
+
+/// What listing a file may use: a small file can describe more paths than anybody wants to wait for.
+fn listing_limits() -> Limits {
+    Limits::new(8 << 30, 1 << 20, 64)
 }
 
 /// Bytes of standard input that are taken into memory.

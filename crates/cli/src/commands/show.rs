@@ -1,7 +1,7 @@
 //! `slab show`: the values of arrays and attributes, and the metadata that an object carries.
 
 use super::headerless::Headerless;
-use crate::exit::{Answer, Outcome, Stop};
+use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::render::style::{DIM, NAME, paint};
 use crate::render::{array, csv, hex, json, text, value};
@@ -63,10 +63,16 @@ fn run_target(args: &Args, target: &Target) -> Outcome {
     let place = target.find(&*container, &limits)?;
     let show = Show { form: &args.form, target, container: &*container, limits: &limits };
     match &place.attribute {
-        Some(name) => show.attribute(&place.path, name)?,
-        None => show.nodes(&place)?,
+        Some(name) => show.attribute(&place.path, name).map(|()| Answer::Yes),
+        None => show.nodes(&place),
     }
-    Ok(Answer::Yes)
+}
+
+/// Type and shape on one line.
+fn kind_of(node: &Node) -> String {
+    let dtype = node.dtype.as_ref().map(array::short_dtype).unwrap_or_default();
+    let shape = node.shape.as_ref().map_or("null".into(), ToString::to_string);
+    format!("{dtype} {shape}")
 }
 
 struct Show<'s> {
@@ -121,33 +127,48 @@ impl Show<'_> {
         Ok(out.flush()?)
     }
 
-    fn nodes(&self, place: &Place) -> Outcome<()> {
-        let nodes = self.container.nodes(&place.path, None, false, self.limits)?;
+    fn nodes(&self, place: &Place) -> Outcome {
+        let nodes = self.container.nodes(&place.path, None, false, &super::listing_limits())?;
         let arrays: Vec<&Node> = nodes.iter().filter(|n| n.kind == NodeKind::Array).collect();
         let form = self.form;
+        // What cannot be listed may hold arrays: showing the others alone would hide that.
+        let mut answer = Answer::Yes;
+        for e in nodes.iter().filter(|n| n.kind != NodeKind::Array).filter_map(|n| n.error.as_ref()) {
+            exit::say(e);
+            answer = Answer::Failed;
+        }
         match arrays.as_slice() {
-            [one] => self.array(one, &place.selection),
+            [one] => self.array(one, &place.selection)?,
             _ if !place.selection.is_all() || form.csv || form.npy || form.raw || form.hex => {
-                Err(self.not_one(&arrays).into())
+                return Err(self.not_one(&arrays).into());
             }
-            [] if form.json && self.has_metadata() => self.pickle_json(&place.path),
-            [] if self.has_metadata() => self.metadata(&place.path, &mut output::text()),
-            many if form.json => self.json_group(&place.path, many),
-            many => {
-                let mut out = output::text();
-                for (i, node) in many.iter().enumerate() {
-                    if i > 0 {
-                        writeln!(out)?;
-                    }
-                    let dtype = node.dtype.as_ref().map(array::dtype).unwrap_or_default();
-                    let shape = node.shape.as_ref().map_or("null".into(), ToString::to_string);
-                    let kind = paint(DIM, &format!("{dtype} {shape}"));
-                    writeln!(out, "{} {kind}", paint(NAME, &text::name(&node.path)))?;
-                    self.text(node, &Selection::ALL, &mut out)?;
+            [] if form.json && self.has_metadata() => self.pickle_json(&place.path)?,
+            [] if self.has_metadata() => self.metadata(&place.path, &mut output::text())?,
+            many if form.json => return Ok(answer.and(self.json_group(&place.path, many)?)),
+            many => return Ok(answer.and(self.group(many)?)),
+        }
+        Ok(answer)
+    }
+
+    /// Every array under its name; one that cannot be read does not keep the others from being shown.
+    fn group(&self, arrays: &[&Node]) -> Outcome {
+        let mut out = output::text();
+        let mut answer = Answer::Yes;
+        for (i, node) in arrays.iter().enumerate() {
+            if i > 0 {
+                writeln!(out)?;
+            }
+            writeln!(out, "{} {}", paint(NAME, &text::name(&node.path)), paint(DIM, &kind_of(node)))?;
+            match self.text(node, &Selection::ALL, &mut out) {
+                Err(Stop::Error(e)) => {
+                    exit::say(&e.file(self.target.file()));
+                    answer = Answer::Failed;
                 }
-                Ok(out.flush()?)
+                other => other?,
             }
         }
+        out.flush()?;
+        Ok(answer)
     }
 
     /// Whether the format keeps metadata that belongs to showing its objects.
@@ -190,9 +211,7 @@ impl Show<'_> {
         let mut out = output::text();
         if self.has_metadata() && selection.is_all() {
             self.metadata(&node.path, &mut out)?;
-            let dtype = node.dtype.as_ref().map(array::dtype).unwrap_or_default();
-            let shape = node.shape.as_ref().map_or("null".into(), ToString::to_string);
-            writeln!(out, "{} {}", paint(NAME, "array"), paint(DIM, &format!("{dtype} {shape}")))?;
+            writeln!(out, "{} {}", paint(NAME, "array"), paint(DIM, &kind_of(node)))?;
         }
         self.text(node, selection, &mut out)?;
         Ok(out.flush()?)
@@ -293,8 +312,9 @@ impl Show<'_> {
         Ok(write!(out, "}}")?)
     }
 
-    fn json_group(&self, path: &str, arrays: &[&Node]) -> Outcome<()> {
+    fn json_group(&self, path: &str, arrays: &[&Node]) -> Outcome {
         let mut out = output::bytes();
+        let mut answer = Answer::Yes;
         let head = object!({
             "file": self.target.file().to_string_lossy(), "path": path, "kind": ls::kind(NodeKind::Group),
         })
@@ -304,10 +324,27 @@ impl Show<'_> {
             if i > 0 {
                 out.write_all(b",")?;
             }
-            self.json_node(&mut out, node, &Selection::ALL)?;
+            // An array is written as it is read: one that cannot be read must be known before.
+            match self.readable(node) {
+                Ok(()) => self.json_node(&mut out, node, &Selection::ALL)?,
+                Err(e) => {
+                    let e = e.file(self.target.file());
+                    write!(out, "{}", object!({ "path": node.path, "error": e.to_string() }))?;
+                    exit::say(&e);
+                    answer = Answer::Failed;
+                }
+            }
         }
         out.write_all(b"]}\n")?;
-        Ok(out.flush()?)
+        out.flush()?;
+        Ok(answer)
+    }
+
+    fn readable(&self, node: &Node) -> Result<()> {
+        blocks::for_each(self.container, node, self.limits, |v| {
+            let heap = v.heap().map(|h| &**h);
+            v.for_each(|e| hyperslab::scalar::decode(v.dtype(), e, heap).map(drop))
+        })
     }
 
     fn metadata_json(&self, path: &str) -> Result<serde_json::Value> {

@@ -6,7 +6,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::render::{array, text};
 use hyperslab::sum::{self, Sum};
-use hyperslab::{Error, Limits, NodeKind, Target, target};
+use hyperslab::{Error, Limits, Target, target};
 use std::ffi::OsString;
 use std::io::Write;
 
@@ -64,8 +64,8 @@ fn sums(args: &Args, target: &Target) -> Result<Vec<Sum>, Stop> {
     if !place.selection.is_all() {
         return Ok(vec![sum::part(&*container, &place.path, &place.selection, &limits)?]);
     }
-    let nodes = container.nodes(&place.path, None, false, &limits)?;
-    let arrays: Vec<_> = nodes.into_iter().filter(|n| n.kind == NodeKind::Array).collect();
+    let nodes = container.nodes(&place.path, None, false, &super::listing_limits())?;
+    let arrays: Vec<_> = nodes.into_iter().filter(sum::counts).collect();
     let mut progress = Progress::bytes(arrays.iter().filter_map(|n| n.nbytes).sum());
     Ok(arrays.into_iter().map(|n| sum::array(&*container, n, &limits, &mut |b| progress.add(b))).collect())
 }

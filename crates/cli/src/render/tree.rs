@@ -67,7 +67,7 @@ fn described(n: &Node) -> String {
         kind => words.push(paint(DIM, ls::kind(kind))),
     }
     if let Some(d) = &n.dtype {
-        words.push(array::dtype(d));
+        words.push(array::short_dtype(d));
     }
     match (&n.shape, n.kind) {
         (Some(s), _) => words.push(s.to_string()),

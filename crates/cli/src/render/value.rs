@@ -55,7 +55,7 @@ fn named(name: &str, value: &Value, depth: usize, limits: &Limits, out: &mut Vec
     }
     match value {
         Value::Array(view) => {
-            let kind = format!("{} {}", array::dtype(view.dtype()), view.shape());
+            let kind = format!("{} {}", array::short_dtype(view.dtype()), view.shape());
             let body = array::view(view, false, limits)?;
             out.push(format!("{pad}{name}{colon} {}", paint(DIM, &kind)));
             out.extend(body.lines().map(|l| format!("{pad}  {l}")));

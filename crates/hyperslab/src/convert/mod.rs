@@ -10,7 +10,7 @@ mod verify;
 use crate::create::{Output, create};
 use crate::npy::filename;
 use crate::target::Place;
-use crate::{ArrayOptions, Container, Error, Kind, Limits, Result, ResultExt, Value};
+use crate::{ArrayOptions, Container, Error, Kind, Limits, Result, ResultExt, Value, sidecar};
 use plan::Plan;
 use std::path::{Path, PathBuf};
 use verify::Written;
@@ -88,13 +88,13 @@ pub fn convert(
         (None, false) => Output::of_name(&out)?,
     };
     if !options.name_scheme {
-        free(&out, options.replace)?;
+        free(&out, output, options.replace)?;
     }
     let mut plan = Plan::make(input, place, output, options)?;
     plan.add(metadata)?;
     if options.name_scheme {
         out = scheme(&out, output, &plan)?;
-        free(&out, options.replace)?;
+        free(&out, output, options.replace)?;
     }
     let (Some(dir), Some(name)) = (parent(&out), out.file_name()) else {
         return Err(Error::usage("is not a file name").file(&out));
@@ -106,7 +106,7 @@ pub fn convert(
     job.write(place, &made).map_err(|e| about(e, &made, &out))?;
     let Job { written, mut lost, bytes, .. } = job;
     verify::check(&made, output, &written, &plan, &options.limits).map_err(|e| about(e, &made, &out))?;
-    put_in_place(&made, &out, options.replace)?;
+    put_in_place(&made, &out, output, options.replace)?;
     lost.extend(plan.lost);
     Ok(Converted {
         path: out,
@@ -119,11 +119,19 @@ pub fn convert(
     })
 }
 
-fn free(out: &Path, replace: bool) -> Result<()> {
-    if !replace && out.symlink_metadata().is_ok() {
-        return Err(Error::usage("already exists").file(out).hint("use --force to replace it"));
+/// Checks that a file, and what lies beside it, may be written.
+fn free(out: &Path, output: Output, replace: bool) -> Result<()> {
+    let beside = (output == Output::Raw).then(|| sidecar::path_of(out));
+    for file in [Some(out), beside.as_deref()].into_iter().flatten() {
+        if !replace && file.symlink_metadata().is_ok() {
+            return Err(exists(file));
+        }
     }
     Ok(())
+}
+
+fn exists(file: &Path) -> Error {
+    Error::usage("already exists").file(file).hint("use --force to replace it")
 }
 
 /// The directory of a file.
@@ -147,14 +155,26 @@ fn about(e: Error, made: &Path, out: &Path) -> Error {
     }
 }
 
-fn put_in_place(made: &Path, out: &Path, replace: bool) -> Result<()> {
+/// Moves the new file to its name, and before it the metadata beside it.
+fn put_in_place(made: &Path, out: &Path, output: Output, replace: bool) -> Result<()> {
+    if output == Output::Raw {
+        let (made, out) = (sidecar::path_of(made), sidecar::path_of(out));
+        if made.is_file() {
+            rename(&made, &out, replace)?;
+        } else if replace && out.is_file() {
+            // The metadata of the array that is replaced is not that of the new one.
+            std::fs::remove_file(&out).map_err(|e| Error::io(e, "cannot remove").file(&out))?;
+        }
+    }
+    rename(made, out, replace)
+}
+
+fn rename(made: &Path, out: &Path, replace: bool) -> Result<()> {
     let made =
         tempfile::TempPath::try_from_path(made).map_err(|e| Error::io(e, "cannot rename").file(out))?;
     let done = if replace { made.persist(out) } else { made.persist_noclobber(out) };
     done.map_err(|e| match e.error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Error::usage("already exists").file(out).hint("use --force to replace it")
-        }
+        std::io::ErrorKind::AlreadyExists => exists(out),
         _ => Error::io(e.error, "cannot put the new file in place").file(out),
     })
 }
@@ -225,7 +245,8 @@ impl Job<'_> {
                 let why = result.as_ref().err().map(|e| e.message().to_owned()).unwrap_or_default();
                 let value = simple.insert(numpy::simpler(value, self.output, &self.options.limits)?);
                 result = writer.attribute(to, name, value);
-                self.lost.push(format!("{to}@{name}: {why}"));
+                let now = if refused(&result) { "it is left out" } else { "it is kept in a simpler form" };
+                self.lost.push(format!("{to}@{name}: {why}; {now}"));
                 if refused(&result) {
                     continue;
                 }

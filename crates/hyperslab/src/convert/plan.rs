@@ -3,7 +3,7 @@
 use super::ConvertOptions;
 use crate::create::Output;
 use crate::target::Place;
-use crate::{Container, Dtype, Error, Kind, Node, NodeKind, Result, Shape, Value};
+use crate::{Container, Dtype, Error, Node, NodeKind, Result, Shape, Value, ls};
 
 /// Where everything goes. Paths in the new container: `/a/b` in HDF5, `a/b` in an NPZ, empty or a number elsewhere.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Plan {
         options: &ConvertOptions,
     ) -> Result<Plan> {
         let limits = &options.limits;
-        let nodes = input.nodes(&place.path, None, true, limits)?;
+        let nodes = ls::nodes(input, &place.path, None, true, limits)?;
         let arrays = nodes.iter().filter(|n| n.kind == NodeKind::Array).count();
         if arrays == 0 && !output.has_names() {
             return Err(Error::usage("holds no array"));
@@ -49,14 +49,6 @@ impl Plan {
         let mut plan = Plan { pack, allow_loss: options.allow_loss, ..Plan::default() };
         if arrays > 1 && !output.has_names() && !pack {
             return Err(several(arrays, &nodes, output));
-        }
-        // Formats without a root node in their listing may still hang attributes on the root.
-        if whole && !nodes.iter().any(|n| bare(&n.path).is_empty()) {
-            match input.attributes("", limits) {
-                Ok(attributes) => plan.group("", attributes, output)?,
-                Err(e) if e.kind() == Kind::Usage => {}
-                Err(e) => return Err(e),
-            }
         }
         for node in nodes {
             plan.node(node, place, output, options)?;
