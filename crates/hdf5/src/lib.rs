@@ -10,6 +10,33 @@
 //! - [`numpy_types`]: NumPy's types that HDF5 lacks.
 //!
 //! No C, no lock: an open file is `Send + Sync`.
+//!
+//! ```
+//! use hyperslab_core::{Container, Limits, Selection, View};
+//! use hyperslab_hdf5::{File, Writer, image};
+//!
+//! # fn main() -> hyperslab_core::Result<()> {
+//! // A tree in memory; `Writer::create` makes a file.
+//! let mut w = Writer::in_memory();
+//! w.dataset("/run/x", &View::from_slice([2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?)?;
+//! w.attribute("/run", "who", &"Noether".into())?;
+//! let bytes = w.into_image()?;
+//!
+//! // `File::open` reads a file.
+//! let limits = Limits::default();
+//! let f = File::from_image(&bytes)?;
+//! let column = f.read("/run/x", &"..., -1".parse()?, &limits)?;
+//! assert_eq!(column.to_vec::<f64>()?, [3.0, 6.0]);
+//! assert_eq!(f.attribute("/run", "who", &limits)?.as_str(), Some("Noether"));
+//! assert_eq!(f.nodes("/", None, false, &limits)?.len(), 3);
+//!
+//! // One array as an image, and the view of it.
+//! let samples = View::from_slice([3], &[1i32, 2, 3])?;
+//! let image = image::serialize(&samples, image::DEFAULT_NAME)?;
+//! assert_eq!(image::deserialize(&image)?, samples);
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod append;

@@ -224,7 +224,16 @@ impl Header {
         c.skip(self.offset_width())
     }
 
-    /// One child of an indirect block of `rows` rows, `bytes` being all of it; `None` where there is none.
+    /// Checks an indirect block, `bytes` being all of it.
+    ///
+    /// # Errors
+    /// `Invalid` for a wrong signature, checksum or heap.
+    pub fn check_indirect(&self, bytes: &[u8], sizes: Sizes, base: u64) -> Result<()> {
+        checksum::verify(bytes, INDIRECT, base)?;
+        self.prefix(&mut Cursor::new(bytes, INDIRECT, base), *b"FHIB", sizes)
+    }
+
+    /// One child of an indirect block of `rows` rows that was checked; `None` where there is none.
     ///
     /// # Errors
     /// `Invalid`.
@@ -238,8 +247,7 @@ impl Header {
         base: u64,
     ) -> Result<Option<Block>> {
         let mut c = Cursor::new(bytes, INDIRECT, base);
-        checksum::verify(bytes, INDIRECT, base)?;
-        self.prefix(&mut c, *b"FHIB", sizes)?;
+        c.skip(5 + usize::from(sizes.offset) + self.offset_width())?;
         if row >= rows || column >= self.width.into() {
             return Err(c.invalid(format!("no row {row} among {rows}")));
         }
@@ -252,7 +260,7 @@ impl Header {
         } else {
             before(direct) * entry + (before(row - direct) + column) * u64::from(sizes.offset)
         };
-        c.skip(skip as usize)?;
+        c.skip(usize::try_from(skip).unwrap_or(usize::MAX))?;
         let address = c.address(sizes)?;
         let (mut stored, mut mask) = (0, 0);
         if filtered && row < direct {

@@ -329,7 +329,10 @@ mod tests {
             let bytes = build(&[&vec![7; len]]);
             let used = HEADER + object_size(len).unwrap();
             let rest = bytes.len() - used;
-            assert!(bytes.len().is_multiple_of(8) && bytes.len() >= MIN_SIZE && (rest == 0 || rest >= 16), "{len}");
+            assert!(
+                bytes.len().is_multiple_of(8) && bytes.len() >= MIN_SIZE && (rest == 0 || rest >= 16),
+                "{len}"
+            );
             let c = Collection::parse(&bytes, Sizes::STANDARD, 0).unwrap();
             let walked: usize = c.objects().map(|o| o.unwrap()).map(|o| o.next - o.position).sum();
             assert_eq!(walked + HEADER, bytes.len(), "{len}");

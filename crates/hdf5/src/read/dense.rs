@@ -9,15 +9,20 @@ use crate::index::btree_v2::BtreeV2;
 use hyperslab_core::{Error, Result, ResultExt, Source};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 /// What one file can nest of indirect blocks: each stands for more bytes than the next.
 const MAX_LEVELS: u32 = 64;
 
-/// An open heap that keeps the direct block that it read last.
+/// How many bytes of blocks an open heap keeps: a tree by name asks for objects all over it.
+const KEEP: usize = 16 << 20;
+
+/// An open heap that keeps the blocks that it has checked.
 pub(crate) struct FractalHeap<'f, 'l> {
     cx: Context<'f, 'l>,
     header: Header,
-    kept: Option<(u64, Cow<'f, [u8]>)>,
+    kept: HashMap<u64, Cow<'f, [u8]>>,
+    kept_bytes: usize,
 }
 
 impl<'f, 'l> FractalHeap<'f, 'l> {
@@ -28,7 +33,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
         let len = Header::len(&bytes, cx.sizes, address)?;
         let bytes = cx.source.bytes_at(address, len, cx.limits).reading(what, address)?;
         let header = Header::parse(&bytes, cx.sizes, address)?;
-        Ok(FractalHeap { cx, header, kept: None })
+        Ok(FractalHeap { cx, header, kept: HashMap::new(), kept_bytes: 0 })
     }
 
     /// Calls `f` with an object's bytes and where they lie in the file (in their block, when that is filtered).
@@ -43,10 +48,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
             huge @ Id::Huge { .. } => self.huge(huge, f),
             Id::Managed { offset, len } => {
                 let (start, block) = self.direct_block(offset)?;
-                let bytes = match &self.kept {
-                    Some((at, bytes)) if *at == block => bytes,
-                    _ => return Err(Error::invalid("no block").reading("fractal heap").at(block)),
-                };
+                let bytes = self.kept.get(&block).map(|b| &**b).unwrap_or_default();
                 let from = usize::try_from(offset - start).ok();
                 let part = from
                     .and_then(|from| bytes.get(from..from.checked_add(usize::try_from(len).ok()?)?))
@@ -108,11 +110,11 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
         }
         let (mut at, mut rows, mut start, mut rest) = (root, u32::from(h.root_rows), 0u64, offset);
         for _ in 0..MAX_LEVELS {
-            let (row, column, within) = h.place(rest);
-            let what = "fractal heap indirect block";
-            let len = h.indirect_len(rows, self.cx.sizes);
-            let bytes = self.cx.source.bytes_at(at, len, self.cx.limits).reading(what, at)?;
-            let block = h.child(&bytes, rows, row, column, self.cx.sizes, at)?.ok_or_else(|| outside(at))?;
+            let (row, column, within) = self.header.place(rest);
+            self.keep_indirect(at, rows)?;
+            let h = &self.header;
+            let bytes = self.kept.get(&at).map(|b| &**b).unwrap_or_default();
+            let block = h.child(bytes, rows, row, column, self.cx.sizes, at)?.ok_or_else(|| outside(at))?;
             start = start.saturating_add(rest - within);
             if row < h.direct_rows() {
                 let size = h.block_size(row);
@@ -124,8 +126,29 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
         Err(outside(at))
     }
 
+    fn insert(&mut self, at: u64, bytes: Cow<'f, [u8]>) {
+        if self.kept_bytes > KEEP {
+            self.kept.clear();
+            self.kept_bytes = 0;
+        }
+        self.kept_bytes += bytes.len();
+        self.kept.insert(at, bytes);
+    }
+
+    fn keep_indirect(&mut self, at: u64, rows: u32) -> Result<()> {
+        let what = "fractal heap indirect block";
+        let len = self.header.indirect_len(rows, self.cx.sizes);
+        if self.kept.get(&at).is_some_and(|b| b.len() as u64 == len) {
+            return Ok(());
+        }
+        let bytes = self.cx.source.bytes_at(at, len, self.cx.limits).reading(what, at)?;
+        self.header.check_indirect(&bytes, self.cx.sizes, at)?;
+        self.insert(at, bytes);
+        Ok(())
+    }
+
     fn keep(&mut self, block: Block, size: u64) -> Result<()> {
-        if matches!(&self.kept, Some((at, _)) if *at == block.address) {
+        if self.kept.get(&block.address).is_some_and(|b| b.len() as u64 == size) {
             return Ok(());
         }
         let what = "fractal heap direct block";
@@ -134,7 +157,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
             self.cx.source.bytes_at(block.address, stored, self.cx.limits).reading(what, block.address)?;
         let bytes = self.decoded(bytes, block.mask, size).reading(what, block.address)?;
         self.header.check_direct(&bytes, self.cx.sizes, block.address)?;
-        self.kept = Some((block.address, bytes));
+        self.insert(block.address, bytes);
         Ok(())
     }
 }

@@ -45,6 +45,13 @@ fn over_every_source(check: impl Fn(&File<'_>)) {
 }
 
 #[test]
+fn threads_share_a_file() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let image = sample();
+    shared(&File::from_image(&image).unwrap());
+}
+
+#[test]
 fn the_tree() {
     over_every_source(|f| {
         let limits = Limits::default();
