@@ -54,10 +54,11 @@ impl<'a> Parser<'a> {
     /// A parser of Latin-1 text (format versions 1 and 2, where Python 2's `3L` is an integer too) or of text
     /// that is known to be UTF-8 (version 3).
     pub(crate) fn new(text: &'a [u8], latin1: bool) -> Result<Parser<'a>> {
-        match text.iter().position(|&b| b == 0) {
-            Some(nul) => Err(Error::invalid("NUL byte in the header text").at(nul as u64)),
-            None => Ok(Parser { text, at: 0, latin1, depth: 0 }),
+        if text.contains(&0) {
+            let nul = text.iter().take_while(|b| **b != 0).count();
+            return Err(Error::invalid("NUL byte in the header text").at(nul as u64));
         }
+        Ok(Parser { text, at: 0, latin1, depth: 0 })
     }
 
     /// The pairs of the one dict that the text must be, handed to `entry` key by key.
@@ -267,7 +268,14 @@ impl<'a> Parser<'a> {
     fn blank(&mut self) {
         while let Some(b) = self.peek() {
             match b {
-                b' ' | b'\t' | b'\x0c' | b'\n' | b'\r' => self.at += 1,
+                b' ' => {
+                    // Headers end in padding: sixteen at a time.
+                    while self.text.get(self.at..).and_then(<[u8]>::first_chunk) == Some(&[b' '; 16]) {
+                        self.at += 16;
+                    }
+                    self.at += usize::from(self.peek() == Some(b' '));
+                }
+                b'\t' | b'\x0c' | b'\n' | b'\r' => self.at += 1,
                 b'#' => self.comment(),
                 b'\\' => match self.text.get(self.at + 1..) {
                     // A continued line needs a line after it.

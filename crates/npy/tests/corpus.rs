@@ -1,5 +1,7 @@
 //! Real, odd, malformed and hostile NumPy files, with what NumPy 2.4 says of them and what is expected of us.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is the failure report")]
+
 use hyperslab_core::container::{Container, NodeKind};
 use hyperslab_core::digest::digest;
 use hyperslab_core::source::{FileSource, map};
@@ -55,8 +57,11 @@ fn read<S: Source>(source: S, row: &Json, path: &Path) -> Result<Found, Error> {
     }
 }
 
+/// Path, dtype, shape and digest of an array that the truth lists.
+type Expected = (String, Json, Vec<u64>, Option<String>);
+
 /// The arrays that the truth lists.
-fn expected(row: &Json) -> Vec<(String, Json, Vec<u64>, Option<String>)> {
+fn expected(row: &Json) -> Vec<Expected> {
     let extents = |a: &Json| a["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap()).collect();
     let text = |v: &Json| v.as_str().map(String::from);
     match row["numpy"].as_object() {

@@ -1,6 +1,8 @@
 //! Files damaged by the thousand, from a fixed seed: never a panic, never other values than were written, and the
 //! same verdict whether the bytes are in memory or read by position.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is the failure report")]
+
 mod common;
 
 use common::Positioned;
@@ -78,8 +80,11 @@ fn damaged_npy() {
     assert!((1000..9000).contains(&sound), "{sound}");
 }
 
+/// By key, what a member gives or why it gives nothing.
+type Members = Vec<(String, Result<Option<String>, Kind>)>;
+
 /// Everything that an archive gives, or why it gives nothing.
-fn all<S: Source>(source: S) -> Result<Vec<(String, Result<Option<String>, Kind>)>, Kind> {
+fn all<S: Source>(source: S) -> Result<Members, Kind> {
     let npz = Npz::open(source, &limits()).map_err(|e| e.kind())?;
     let nodes = npz.nodes("", None, true, &limits()).map_err(|e| e.kind())?;
     let arrays = nodes.into_iter().filter(|n| n.kind == NodeKind::Array).map(|node| {

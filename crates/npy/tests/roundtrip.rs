@@ -1,6 +1,8 @@
 //! Any dtype, shape and order goes through NPY, NPZ and raw files and comes back with the same digest, whatever
 //! kind of source it is read from.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is the failure report")]
+
 mod common;
 
 use hyperslab_core::digest::digest;

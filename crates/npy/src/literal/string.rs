@@ -32,6 +32,9 @@ impl<'a> Parser<'a> {
     }
 
     fn string(&mut self) -> Result<(Cow<'a, str>, bool)> {
+        if let Some(s) = self.simple() {
+            return Ok((Cow::Borrowed(s), false));
+        }
         let (mut raw, mut bytes, mut text) = (false, false, false);
         while let Some(b) = self.peek() {
             let flag = match b.to_ascii_lowercase() {
@@ -78,19 +81,13 @@ impl<'a> Parser<'a> {
                     self.at += 1;
                     self.escape(out)?;
                 }
-                b'\\' => {
-                    // In a raw string a backslash keeps the next character from ending it.
-                    for _ in 0..2 {
-                        if let (Some(c), Some(out)) = (self.character(), &mut owned) {
-                            out.push(c);
-                        }
-                    }
-                }
-                0x80.. => {
+                b'\\' | 0x80.. => {
                     let so_far = if owned.is_none() { self.plain(start)? } else { "" };
                     let out = owned.get_or_insert_with(|| so_far.into());
-                    if let Some(c) = self.character() {
-                        out.push(c);
+                    out.push(self.character()?);
+                    // In a raw string a backslash keeps the next character from ending it.
+                    if b == b'\\' {
+                        out.push(self.character()?);
                     }
                 }
                 _ => {
@@ -115,22 +112,38 @@ impl<'a> Parser<'a> {
         std::str::from_utf8(text).map_err(|_| self.fault("text in an unknown encoding"))
     }
 
+    /// A string of printable ASCII in plain quotes without escapes, as nearly all are.
+    fn simple(&mut self) -> Option<&'a str> {
+        let (&quote, rest) = self.text.get(self.at..)?.split_first()?;
+        let plain = |b: &&u8| **b != quote && **b != b'\\' && matches!(**b, b' '..=b'~');
+        let len = rest.iter().take_while(plain).count();
+        // Two quotes in a row may be the first of three.
+        if !matches!(quote, b'\'' | b'"') || len == 0 || rest.get(len) != Some(&quote) {
+            return None;
+        }
+        self.at += len + 2;
+        std::str::from_utf8(rest.get(..len)?).ok()
+    }
+
     /// The next character, decoded.
-    fn character(&mut self) -> Option<char> {
-        let rest = self.text.get(self.at..)?;
+    fn character(&mut self) -> Result<char> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let first = *rest.first().ok_or_else(|| self.fault("a string without an end"))?;
         if self.latin1 {
             self.at += 1;
-            return rest.first().copied().map(char::from);
+            return Ok(char::from(first));
         }
-        let len = match rest.first()? {
+        let len = match first {
             0..=0x7f => 1,
             0x80..=0xdf => 2,
             0xe0..=0xef => 3,
             _ => 4,
         };
-        let c = std::str::from_utf8(rest.get(..len)?).ok()?.chars().next()?;
+        let text = rest.get(..len).and_then(|c| std::str::from_utf8(c).ok());
+        let c =
+            text.and_then(|t| t.chars().next()).ok_or_else(|| self.fault("text in an unknown encoding"))?;
         self.at += len;
-        Some(c)
+        Ok(c)
     }
 
     /// What follows a backslash.
@@ -171,10 +184,7 @@ impl<'a> Parser<'a> {
             _ => {
                 out.push('\\');
                 self.at -= 1;
-                match self.character() {
-                    Some(c) => c,
-                    None => return Err(self.fault("text in an unknown encoding")),
-                }
+                self.character()?
             }
         };
         out.push(c);

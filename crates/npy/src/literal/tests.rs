@@ -64,6 +64,8 @@ fn strings_as_python_has_them() {
     assert_eq!(string("'\\u00e9\\U0001F600'"), "é😀");
     let mut latin = Parser::new(b"'\xe9t\xe9\\n\xe9'", true).unwrap();
     assert_eq!(latin.value().unwrap(), Literal::Str("été\né".into()));
+    let mut raw = Parser::new(b"r'\\\xc3\xa9'", true).unwrap();
+    assert_eq!(raw.value().unwrap(), Literal::Str("\\Ã©".into()));
     let mut utf8 = Parser::new("'整é😀x'".as_bytes(), false).unwrap();
     assert_eq!(utf8.value().unwrap(), Literal::Str("整é😀x".into()));
     assert_eq!(one("b'x'").unwrap(), Literal::Other("bytes"));

@@ -5,6 +5,7 @@
 //! is checked when the member is read (`member`). Bytes before the archive are allowed, as ZIP allows them.
 //! Source: PKWARE APPNOTE 6.3.10, sections 4.3 and 4.4; CPython 3.11 `zipfile` for what real files do.
 
+use super::index::Index;
 use super::le::{u16_at, u32_at, u64_at};
 use super::names;
 use hyperslab_core::{Error, Limits, Result, Source};
@@ -35,6 +36,8 @@ pub(super) const UTF8: u16 = 1 << 11;
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     name: Range<usize>,
+    /// The part of the name that is its key.
+    key: Range<usize>,
     pub(super) flags: u16,
     pub(super) method: u16,
     pub(super) crc: u32,
@@ -54,8 +57,8 @@ pub(super) struct Directory {
     entries: Vec<Entry>,
     /// Every name, one after another.
     names: String,
-    /// Entries ordered by name.
-    by_name: Vec<u32>,
+    by_name: Index,
+    by_key: Index,
 }
 
 impl Directory {
@@ -67,11 +70,25 @@ impl Directory {
         self.names.get(entry.name.clone()).unwrap_or_default()
     }
 
+    /// The key under which NumPy finds a member: without `.npy`, unless that is another member's whole name.
+    pub(super) fn key(&self, entry: &Entry) -> &str {
+        self.names.get(entry.key.clone()).unwrap_or_default()
+    }
+
     /// The member of this very name.
     pub(super) fn find(&self, name: &str) -> Option<&Entry> {
-        let nth = |i: &u32| self.entries.get(*i as usize);
-        let found = self.by_name.binary_search_by(|i| nth(i).map_or("", |e| self.name(e)).cmp(name)).ok()?;
-        self.by_name.get(found).and_then(nth)
+        let found = self.by_name.find(name, |i| self.nth(i).map_or("", |e| self.name(e)));
+        found.and_then(|i| self.nth(i))
+    }
+
+    /// The member of a key.
+    pub(super) fn find_key(&self, key: &str) -> Option<&Entry> {
+        let found = self.by_key.find(key, |i| self.nth(i).map_or("", |e| self.key(e)));
+        found.and_then(|i| self.nth(i))
+    }
+
+    fn nth(&self, i: u32) -> Option<&Entry> {
+        self.entries.get(i as usize)
     }
 }
 
@@ -107,8 +124,9 @@ pub(super) fn read<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<Di
     let bytes = source.bytes_at(end.start, end.len, limits)?;
     let mut directory = Directory {
         entries: Vec::with_capacity(usize::try_from(end.count).unwrap_or(0)),
-        names: String::new(),
-        by_name: Vec::new(),
+        names: String::with_capacity(bytes.len().saturating_sub(CENTRAL_LEN)),
+        by_name: Index::new(0),
+        by_key: Index::new(0),
     };
     let mut at = 0;
     for _ in 0..end.count {
@@ -131,7 +149,7 @@ pub(super) fn read<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<Di
         .reading("ZIP directory"));
     }
     separate(&mut directory.entries, &directory.names, end.start)?;
-    sort(&mut directory)?;
+    index(&mut directory)?;
     Ok(directory)
 }
 
@@ -289,7 +307,17 @@ fn entry(b: &[u8], end: &End, names: &mut String) -> Result<(Entry, usize)> {
     let last = at.and_then(|at| at.checked_add(least)?.checked_add(packed));
     match (at, last) {
         (Some(at), Some(last)) if last <= end.start => {
-            let entry = Entry { name: start..names.len(), flags, method, crc, packed, size, at, end: last };
+            let entry = Entry {
+                name: start..names.len(),
+                key: start..names.len(),
+                flags,
+                method,
+                crc,
+                packed,
+                size,
+                at,
+                end: last,
+            };
             Ok((entry, len))
         }
         _ => Err(Error::invalid(format!(
@@ -350,15 +378,29 @@ fn separate(entries: &mut [Entry], names: &str, directory_at: u64) -> Result<()>
     Ok(())
 }
 
-/// Orders the entries by name; no two may share one.
-fn sort(directory: &mut Directory) -> Result<()> {
-    let mut order: Vec<u32> = (0..directory.entries.len()).map(|i| i as u32).collect();
-    let name = |i: &u32| directory.entries.get(*i as usize).map_or("", |e| directory.name(e));
-    order.sort_unstable_by(|a, b| name(a).cmp(name(b)));
-    if let Some(w) = order.windows(2).find(|w| matches!(w, [a, b] if name(a) == name(b))) {
-        let twice = w.first().map_or("", name);
-        return Err(Error::invalid(format!("two members are named {twice:?}")).reading("ZIP directory"));
+/// Makes names and keys findable; no two members may share a name.
+fn index(directory: &mut Directory) -> Result<()> {
+    let Directory { entries, names, by_name, by_key } = directory;
+    let text = |r: &Range<usize>| names.get(r.clone()).unwrap_or_default();
+    *by_name = Index::new(entries.len());
+    for (i, e) in (0u32..).zip(entries.iter()) {
+        let name = text(&e.name);
+        if by_name.insert(name, i, |j| entries.get(j as usize).map_or("", |e| text(&e.name))).is_some() {
+            return Err(Error::invalid(format!("two members are named {name:?}")).reading("ZIP directory"));
+        }
     }
-    directory.by_name = order;
+    let mut keys = Vec::with_capacity(entries.len());
+    for e in entries.iter() {
+        let stem = text(&e.name).strip_suffix(names::SUFFIX);
+        let own = stem
+            .filter(|s| by_name.find(s, |j| entries.get(j as usize).map_or("", |e| text(&e.name))).is_none());
+        keys.push(own.map_or(e.name.clone(), |s| e.name.start..e.name.start + s.len()));
+    }
+    entries.iter_mut().zip(keys).for_each(|(e, key)| e.key = key);
+    *by_key = Index::new(entries.len());
+    for (i, e) in (0u32..).zip(entries.iter()) {
+        // Keys are unique because names are.
+        by_key.insert(text(&e.key), i, |j| entries.get(j as usize).map_or("", |e| text(&e.key)));
+    }
     Ok(())
 }

@@ -55,7 +55,7 @@ impl<'a, S: Source + ?Sized> Member<'a, S> {
             None if entry.packed <= TOGETHER => entry.packed.saturating_add(name.len() as u64 + 160),
             None => HEAD,
         };
-        let mut head = source.bytes_at(entry.at, room.min(want), limits)?;
+        let mut head = fetch(source, entry.at, room.min(want), limits)?;
         let cut = || Error::invalid("the local header is cut off by the next member");
         if !head.starts_with(LOCAL) {
             let found = head.get(..4).unwrap_or(&head);
@@ -72,7 +72,7 @@ impl<'a, S: Source + ?Sized> Member<'a, S> {
             return Err(Error::invalid(format!("{} packed bytes overlap the next member", entry.packed)));
         }
         if data_start > head.len() as u64 {
-            head = source.bytes_at(entry.at, data_start, limits)?;
+            head = fetch(source, entry.at, data_start, limits)?;
         }
         let part = |from: u64, to: u64| head.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?);
         let local_name = part(LOCAL_LEN, name_end).ok_or_else(cut)?;
@@ -172,7 +172,7 @@ impl<'a, S: Source + ?Sized> Member<'a, S> {
     fn packed(&self, n: u64, limits: &Limits) -> Result<Cow<'_, [u8]>> {
         match self.at_hand(n) {
             Some(bytes) => Ok(Cow::Borrowed(bytes)),
-            None => self.source.bytes_at(self.data_at, n, limits),
+            None => fetch(self.source, self.data_at, n, limits),
         }
     }
 
@@ -181,6 +181,17 @@ impl<'a, S: Source + ?Sized> Member<'a, S> {
         let start = usize::try_from(self.data_at.checked_sub(self.entry.at)?).ok()?;
         self.head.get(start..start.checked_add(usize::try_from(n).ok()?)?)
     }
+}
+
+/// Bytes that the directory has placed inside the file, so that its size need not be asked for again.
+fn fetch<'a, S: Source + ?Sized>(source: &'a S, at: u64, len: u64, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+    if source.as_slice().is_some() {
+        return source.bytes_at(at, len, limits);
+    }
+    let (mut bytes, _reservation) = limits.vec(len)?;
+    bytes.resize(usize::try_from(len).unwrap_or(0), 0);
+    source.read_exact_at(at, &mut bytes)?;
+    Ok(Cow::Owned(bytes))
 }
 
 /// Whether this version can unpack a member, and whether its sizes are possible.
@@ -219,7 +230,7 @@ pub(super) fn method_name(method: u16) -> &'static str {
 /// Checks the descriptor after the data: with or without its mark, with 32- or 64-bit sizes.
 fn descriptor<S: Source + ?Sized>(source: &S, entry: &Entry, data_at: u64, limits: &Limits) -> Result<()> {
     let at = data_at.saturating_add(entry.packed);
-    let there = source.bytes_at(at, entry.end.saturating_sub(at).min(24), limits)?;
+    let there = fetch(source, at, entry.end.saturating_sub(at).min(24), limits)?;
     let narrow = [entry.packed, entry.size].map(|n| u32::try_from(n).ok());
     let mut forms: Vec<Vec<u8>> = Vec::new();
     let mut wide = entry.crc.to_le_bytes().to_vec();

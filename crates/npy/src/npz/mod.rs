@@ -7,6 +7,7 @@
 
 pub mod attributes;
 mod directory;
+mod index;
 mod le;
 mod member;
 mod names;
@@ -51,23 +52,13 @@ impl<S: Source> Npz<S> {
 
     /// The keys of all members that hold data, in the order of the directory.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.directory.entries().iter().map(|e| self.key(e)).filter(|k| !k.ends_with('/'))
-    }
-
-    /// The key under which NumPy finds a member: without `.npy`, unless that is another member's whole name.
-    fn key(&self, entry: &Entry) -> &str {
-        let name = self.directory.name(entry);
-        match name.strip_suffix(names::SUFFIX) {
-            Some(stem) if self.directory.find(stem).is_none() => stem,
-            _ => name,
-        }
+        self.directory.entries().iter().map(|e| self.directory.key(e)).filter(|k| !k.ends_with('/'))
     }
 
     /// The member of a key, or of a whole name.
     fn entry(&self, path: &str) -> Result<&Entry> {
         let named = |key: &str| {
-            let whole = || self.directory.find(&format!("{key}{}", names::SUFFIX));
-            self.directory.find(key).or_else(whole).filter(|_| !key.ends_with('/'))
+            self.directory.find_key(key).or_else(|| self.directory.find(key)).filter(|_| !key.ends_with('/'))
         };
         // A name may itself begin with a slash.
         named(path).or_else(|| path.strip_prefix('/').and_then(named)).ok_or_else(|| {
@@ -112,7 +103,7 @@ impl<S: Source> Npz<S> {
     }
 
     fn node(&self, entry: &Entry, limits: &Limits) -> Node {
-        let key = self.key(entry);
+        let key = self.directory.key(entry);
         if key.ends_with('/') {
             return Node::new(key.trim_end_matches('/'), NodeKind::Group);
         }
@@ -135,7 +126,7 @@ impl<S: Source> Npz<S> {
 
     /// Says which member an error is about.
     fn about(&self, e: Error, entry: &Entry) -> Error {
-        dense::named(e.object(self.key(entry)), &self.source)
+        dense::named(e.object(self.directory.key(entry)), &self.source)
     }
 
     /// The attributes of every node, where `metadata.json` has our form.
@@ -172,7 +163,7 @@ impl<S: Source> Container for Npz<S> {
         let mut out = Vec::new();
         for entry in self.directory.entries() {
             let holds_metadata = metadata.is_some() && self.directory.name(entry) == names::METADATA;
-            if !holds_metadata && inside(self.key(entry)) {
+            if !holds_metadata && inside(self.directory.key(entry)) {
                 out.push(self.node(entry, limits));
             }
         }
@@ -208,7 +199,7 @@ impl<S: Source> Container for Npz<S> {
         let known = metadata.as_ref().is_some_and(|all| all.paths().any(|p| p == path));
         if !path.is_empty()
             && !known
-            && !self.directory.entries().iter().any(|e| self.key(e).trim_end_matches('/') == path)
+            && !self.directory.entries().iter().any(|e| self.directory.key(e).trim_end_matches('/') == path)
         {
             return Err(Error::usage("no such member").object(path));
         }
