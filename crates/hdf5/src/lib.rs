@@ -1,7 +1,7 @@
 //! A pure-Rust HDF5 engine: files, in-memory images and crash-safe live appends.
 //!
 //! - [`read`]: [`File`], an open file: its tree, attributes and elements.
-//! - [`write`]: [`Writer`], new files and whole trees in memory.
+//! - [`write`](mod@write): [`Writer`], new files and whole trees in memory.
 //! - [`append`]: files that grow while others read them, whole whenever their writer dies.
 //! - [`image`]: an array as a complete file in memory, and back as a view.
 //! - [`format`](mod@format): the structures of a file, one module each; parse and emit, no I/O.

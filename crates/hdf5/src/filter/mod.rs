@@ -1,6 +1,6 @@
 //! The filters that a chunk goes through, one module each, and the pipeline that runs them.
 //!
-//! A new filter is one module, and one line in [`FILTERS`].
+//! A new filter is one module, and one line in `FILTERS`.
 
 pub mod deflate;
 pub mod fletcher32;

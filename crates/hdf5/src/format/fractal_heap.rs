@@ -286,11 +286,7 @@ impl Header {
         if let Some(field) = copy.get_mut(at..at + 4) {
             field.fill(0);
         }
-        let computed = checksum::lookup3(&copy);
-        if computed == stored {
-            return Ok(());
-        }
-        Err(c.invalid(format!("checksum {computed:08x} where {stored:08x} is stored")))
+        checksum::compare(stored, checksum::lookup3(&copy), DIRECT, base)
     }
 
     /// Takes an identifier apart.
