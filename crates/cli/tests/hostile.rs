@@ -2,6 +2,7 @@
 //! seconds and little memory, without a panic, and without running what a pickle asks for.
 //!
 //! The verdicts come with the files; see `fixtures/hostile/README.md` for their stories.
+#![expect(clippy::unwrap_used, reason = "tests: a panic is the failure report")]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
