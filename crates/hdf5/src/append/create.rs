@@ -20,13 +20,13 @@ use hyperslab_core::{Dtype, Error, Result};
 use std::io::Write as _;
 use std::path::Path;
 
-/// Makes a new file, which appears whole or not at all.
+/// Makes a new file, which appears whole or not at all; `replace` allows one that is there to be replaced.
 ///
 /// # Errors
 /// `Usage` when there is a file already or the schema cannot be, `Unsupported`, `Io`.
-pub fn create(path: &Path, schema: &Schema) -> Result<()> {
+pub fn create(path: &Path, schema: &Schema, replace: bool) -> Result<()> {
     let image = image(schema).map_err(|e| e.file(path))?;
-    let mut file = NewFile::create(path, false)?;
+    let mut file = NewFile::create(path, replace)?;
     file.write_all(&image).map_err(|e| Error::io(e, "cannot write").file(path))?;
     file.commit()
 }

@@ -17,6 +17,7 @@ use crate::index::Chunk;
 use crate::index::extensible_array::ExtensibleArray;
 use hyperslab_core::{Dtype, Error, Kind, Limits, Result, ResultExt, Source};
 use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How often a snapshot is tried again. A write that is torn for a reader lasts well under a microsecond; a foreign
@@ -33,7 +34,7 @@ pub struct Live<R: Source> {
     group: Option<String>,
     pub(super) stored: Stored,
     /// Per column the part of its index that was looked at last.
-    windows: Vec<Window>,
+    windows: Vec<Mutex<Window>>,
     pub(super) limits: Limits,
 }
 
@@ -42,7 +43,15 @@ pub struct Live<R: Source> {
 struct Window {
     first: u64,
     chunks: Vec<Option<Chunk>>,
-    decoded: Option<(u64, Vec<u8>)>,
+    decoded: Option<(u64, Arc<Vec<u8>>)>,
+}
+
+impl Window {
+    /// The chunk of a number, `None` where the window does not reach.
+    fn get(&self, number: u64) -> Option<Option<Chunk>> {
+        let i = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.chunks.get(i).copied()
+    }
 }
 
 impl<R: Source> Live<R> {
@@ -54,7 +63,7 @@ impl<R: Source> Live<R> {
         let limits = Limits::default();
         let stored = again(&source, || Stored::read(&source, names, &limits))?;
         let columns: Vec<String> = names.columns.iter().map(|&n| n.to_owned()).collect();
-        let windows = columns.iter().map(|_| Window::default()).collect();
+        let windows = columns.iter().map(|_| Mutex::default()).collect();
         let group = names.group.map(|(name, _)| name.to_owned());
         Ok(Live { source, columns, group, stored, windows, limits })
     }
@@ -67,7 +76,7 @@ impl<R: Source> Live<R> {
         let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();
         let names = Names { columns: &columns, group: self.group.as_deref().map(|g| (g, None)) };
         self.stored = again(&self.source, || Stored::read(&self.source, &names, &self.limits))?;
-        self.windows.iter_mut().for_each(|w| *w = Window::default());
+        self.windows.iter_mut().for_each(|w| *w = Mutex::default());
         Ok(self.rows())
     }
 
@@ -95,7 +104,7 @@ impl<R: Source> Live<R> {
     ///
     /// # Errors
     /// `Usage` beyond the snapshot's rows, `Invalid`, `Unsupported`, `Io`.
-    pub fn rows_into(&mut self, column: usize, rows: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+    pub fn rows_into(&self, column: usize, rows: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
         let have = self.rows();
         let Some(c) = self.stored.columns.get(column).filter(|_| rows.end <= have) else {
             return Err(Error::usage(format!("rows {rows:?} of column {column} where there are {have}")));
@@ -124,10 +133,9 @@ impl<R: Source> Live<R> {
                     let at = at.saturating_add(skip);
                     self.source.read_exact_at(at, into).reading("chunk", at).in_object(&name)?;
                 }
-                Bytes::Decoded => {
-                    let decoded = self.windows.get(column).and_then(|w| w.decoded.as_ref());
+                Bytes::Decoded(decoded) => {
                     let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-                    let bytes = decoded.and_then(|(_, b)| b.get(skip..)?.get(..n));
+                    let bytes = decoded.get(skip..).and_then(|b| b.get(..n));
                     out.extend_from_slice(bytes.ok_or_else(|| Error::invalid("chunk is too short"))?);
                 }
             }
@@ -137,14 +145,13 @@ impl<R: Source> Live<R> {
     }
 
     /// Where the bytes of a chunk are, and of how many chunks after it that lie behind it as they are.
-    fn piece(&mut self, column: usize, chunk: u64, last: u64) -> Result<Piece> {
+    fn piece(&self, column: usize, chunk: u64, last: u64) -> Result<Piece> {
         let bytes = self.column(column)?.chunk_bytes()?;
         let Some(first) = self.chunk(column, chunk)? else {
             return Ok(Piece { bytes: Bytes::Hole, chunks: 1 });
         };
         if !self.is_raw(column, &first)? {
-            self.decode(column, first)?;
-            return Ok(Piece { bytes: Bytes::Decoded, chunks: 1 });
+            return Ok(Piece { bytes: Bytes::Decoded(self.decode(column, first)?), chunks: 1 });
         }
         let mut chunks = 1;
         while chunk + chunks <= last
@@ -168,31 +175,32 @@ impl<R: Source> Live<R> {
         Ok(chunk.filter_mask & all == all && (c.filters.is_empty() || chunk.size == c.chunk_bytes()?))
     }
 
-    fn decode(&mut self, column: usize, chunk: Chunk) -> Result<()> {
+    /// The rows of a chunk that is stored otherwise.
+    fn decode(&self, column: usize, chunk: Chunk) -> Result<Arc<Vec<u8>>> {
         let c = self.column(column)?;
-        if matches!(self.windows.get(column), Some(Window { decoded: Some((at, _)), .. }) if *at == chunk.address)
+        if let Some((at, bytes)) = &self.window(column)?.decoded
+            && *at == chunk.address
         {
-            return Ok(());
+            return Ok(Arc::clone(bytes));
         }
-        let stored =
-            self.source.bytes_at(chunk.address, chunk.size, &self.limits).reading("chunk", chunk.address)?;
+        let stored = self.source.bytes_at(chunk.address, chunk.size, &self.limits);
+        let stored = stored.reading("chunk", chunk.address)?;
         let want = c.chunk_bytes()?;
-        let bytes = filter::decode(&c.filters, chunk.filter_mask, stored, want, &self.limits)
-            .reading("chunk", chunk.address)?
-            .into_owned();
-        if let Some(w) = self.windows.get_mut(column) {
-            w.decoded = Some((chunk.address, bytes));
-        }
-        Ok(())
+        let bytes = filter::decode(&c.filters, chunk.filter_mask, stored, want, &self.limits);
+        let bytes = Arc::new(bytes.reading("chunk", chunk.address)?.into_owned());
+        self.window(column)?.decoded = Some((chunk.address, Arc::clone(&bytes)));
+        Ok(bytes)
+    }
+
+    fn window(&self, column: usize) -> Result<MutexGuard<'_, Window>> {
+        let w = self.windows.get(column).ok_or_else(|| Error::usage(format!("no column {column}")))?;
+        // A window is replaced whole, so one that a panic left is still right.
+        Ok(w.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The chunk of a number; `None` for a hole.
-    fn chunk(&mut self, column: usize, number: u64) -> Result<Option<Chunk>> {
-        let slot = |w: &Window| {
-            let i = usize::try_from(number.checked_sub(w.first)?).ok()?;
-            w.chunks.get(i).copied()
-        };
-        if let Some(found) = self.windows.get(column).and_then(slot) {
+    fn chunk(&self, column: usize, number: u64) -> Result<Option<Chunk>> {
+        if let Some(found) = self.window(column)?.get(number) {
             return Ok(found);
         }
         let c = self.column(column)?;
@@ -214,9 +222,8 @@ impl<R: Source> Live<R> {
             })?;
         }
         let found = chunks.first().copied().flatten();
-        if let Some(w) = self.windows.get_mut(column) {
-            *w = Window { first: number, chunks, decoded: w.decoded.take() };
-        }
+        let mut window = self.window(column)?;
+        (window.first, window.chunks) = (number, chunks);
         Ok(found)
     }
 
@@ -291,8 +298,8 @@ enum Bytes {
     Hole,
     /// Stored as they are, from this address on.
     Raw(u64),
-    /// In the window.
-    Decoded,
+    /// Decoded.
+    Decoded(Arc<Vec<u8>>),
 }
 
 /// Reads again what a writer may have changed while it was read.

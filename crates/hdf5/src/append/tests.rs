@@ -69,7 +69,7 @@ pub(super) fn publish<S: Storage>(a: &mut Appender<S>, batches: &[u64]) {
 
 /// Reads everything with our own reader and checks that it is a prefix of the messages; returns its length.
 pub(super) fn read_all(image: &[u8]) -> hyperslab_core::Result<u64> {
-    let mut live = Live::open(SliceSource(image), &NAMES)?;
+    let live = Live::open(SliceSource(image), &NAMES)?;
     let rows = live.rows();
     let lengths: Vec<u64> = live.columns().map(|(.., n)| n).collect();
     assert!(lengths.iter().all(|&n| n == rows), "{lengths:?}");

@@ -116,13 +116,7 @@ impl<R: Source> Live<R> {
     ///
     /// # Errors
     /// `Usage` beyond the snapshot's rows, `Invalid` for references that lead nowhere, `Limit`, `Io`.
-    pub fn vlen_into(
-        &mut self,
-        column: usize,
-        rows: Range<u64>,
-        item: u32,
-        out: &mut VlenRows,
-    ) -> Result<()> {
+    pub fn vlen_into(&self, column: usize, rows: Range<u64>, item: u32, out: &mut VlenRows) -> Result<()> {
         out.clear();
         let mut references = std::mem::take(&mut out.references);
         let first = rows.start;

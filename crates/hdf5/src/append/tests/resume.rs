@@ -103,7 +103,7 @@ fn mutated_pages_never_panic() {
             if let Ok(e) = Existing::new(r, &NAMES, true) {
                 let _ = e.resume(options(Sync::None, Pair::Shared));
             }
-            if let Ok(mut live) = Live::open(SliceSource(&bad), &NAMES) {
+            if let Ok(live) = Live::open(SliceSource(&bad), &NAMES) {
                 let rows = live.rows().min(3000);
                 let _ = live.vlen_into(0, 0..rows, 1, &mut VlenRows::new());
                 let _ = live.attributes();
