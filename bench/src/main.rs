@@ -3,6 +3,7 @@
 //! decided in `xtask/src/bench.rs`.
 
 mod image;
+mod log;
 mod nco;
 mod npy;
 mod time;
@@ -34,6 +35,7 @@ fn run(args: &[String]) -> Result<()> {
         "image-serialize-warm" => return print(image::serialize_warm(folder)?),
         "image-deserialize" => image::deserialize(folder)?,
         "image-serialize" => image::serialize(folder)?,
+        "log-append" => log::append(folder)?,
         "nco-read" => nco::read(folder)?,
         "npy-load" => npy::load(folder)?,
         other => return Err(format!("there is no operation {other:?}").into()),

@@ -1,6 +1,6 @@
 //! The command line as a whole: its commands and the options that all of them take.
 
-use crate::commands::{completions, convert, ls, show, sum};
+use crate::commands::{completions, convert, demo, log, ls, show, sum};
 use crate::help;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Show(show::Args),
     Sum(sum::Args),
     Convert(convert::Args),
+    Log(log::Args),
+    Demo(demo::Args),
     Completions(completions::Args),
 }
 

@@ -15,6 +15,7 @@ pub mod target;
 
 pub use hyperslab_core::*;
 pub use hyperslab_hdf5 as hdf5;
+pub use hyperslab_larpix as larpix;
 pub use hyperslab_nco as nco;
 pub use hyperslab_npy as npy;
 pub use hyperslab_pickle as pickle;

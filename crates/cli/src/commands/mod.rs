@@ -3,7 +3,9 @@
 
 pub(crate) mod completions;
 pub(crate) mod convert;
+pub(crate) mod demo;
 pub(crate) mod headerless;
+pub(crate) mod log;
 pub(crate) mod ls;
 pub(crate) mod show;
 pub(crate) mod sum;
@@ -21,6 +23,8 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Show(args) => show::run(args),
         Command::Sum(args) => sum::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Log(args) => log::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Completions(args) => completions::run(args),
     }
 }

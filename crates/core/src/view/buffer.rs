@@ -1,21 +1,33 @@
 //! Owned, 64-byte aligned bytes for decoded arrays.
 //!
 //! Aligned so that any element type can be viewed in place and vector loads never straddle a cache line; counted
-//! against [`Limits`] for as long as they live.
+//! against [`Limits`] for as long as they live. Large ones ask the system for huge pages: filling fresh memory by
+//! small ones takes longer than reading the file into it.
 
 use crate::{Error, Limits, Reservation, Result};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C, align(64))]
-struct Block([u8; 64]);
+/// Where the bytes start: a multiple of this in memory.
+const ALIGN: usize = 64;
+const WORD: usize = size_of::<u64>();
+
+/// From this size on memory is mapped for the buffer alone.
+const LARGE: usize = 4 << 20;
 
 /// A fixed-length run of bytes starting at a multiple of 64.
 pub struct Buffer {
-    blocks: Vec<Block>,
+    memory: Memory,
+    start: usize,
     len: usize,
     _reservation: Option<Reservation>,
+}
+
+enum Memory {
+    /// Words with some room to move the start in: the allocator hands these out cleared, and would have to clear
+    /// blocks of a greater alignment once more.
+    Words(Box<[u64]>),
+    Pages(memmap2::MmapMut),
 }
 
 impl Buffer {
@@ -26,31 +38,58 @@ impl Buffer {
     pub fn zeroed(len: u64, limits: &Limits) -> Result<Buffer> {
         let reservation = limits.reserve(len)?;
         let n = usize::try_from(len).map_err(|_| no_memory(len))?;
-        let mut blocks = Vec::new();
-        blocks.try_reserve_exact(n.div_ceil(64)).map_err(|_| no_memory(len))?;
-        blocks.resize(n.div_ceil(64), Block([0; 64]));
-        Ok(Buffer { blocks, len: n, _reservation: Some(reservation) })
+        let mut buffer = Buffer::allocate(n).ok_or_else(|| no_memory(len))?;
+        buffer._reservation = Some(reservation);
+        Ok(buffer)
     }
 
     /// A copy of bytes that are already in memory, so not counted against any limit.
     pub fn copy_of(bytes: &[u8]) -> Buffer {
-        let mut blocks = Vec::with_capacity(bytes.len().div_ceil(64));
-        let mut chunks = bytes.chunks_exact(64);
-        blocks.extend(chunks.by_ref().map(|c| {
-            let mut b = Block([0; 64]);
-            b.0.copy_from_slice(c);
-            b
-        }));
-        let tail = chunks.remainder();
-        if !tail.is_empty() {
-            let mut b = Block([0; 64]);
-            if let Some(dst) = b.0.get_mut(..tail.len()) {
-                dst.copy_from_slice(tail);
-            }
-            blocks.push(b);
-        }
-        Buffer { blocks, len: bytes.len(), _reservation: None }
+        let mut buffer = Buffer::allocate(bytes.len()).unwrap_or_else(|| {
+            let words = bytemuck::allocation::zeroed_slice_box(words(bytes.len()));
+            Buffer::over(Memory::Words(words), bytes.len())
+        });
+        buffer.copy_from_slice(bytes);
+        buffer
     }
+
+    fn allocate(len: usize) -> Option<Buffer> {
+        if len < LARGE {
+            let words = bytemuck::allocation::try_zeroed_slice_box(words(len)).ok()?;
+            return Some(Buffer::over(Memory::Words(words), len));
+        }
+        let pages = memmap2::MmapOptions::new().len(len).map_anon().ok()?;
+        // A system without huge pages has small ones.
+        #[cfg(target_os = "linux")]
+        let _ = pages.advise(memmap2::Advice::HugePage);
+        Some(Buffer::over(Memory::Pages(pages), len))
+    }
+
+    fn over(memory: Memory, len: usize) -> Buffer {
+        let start = (memory.bytes().as_ptr() as usize).wrapping_neg() % ALIGN;
+        Buffer { memory, start, len, _reservation: None }
+    }
+}
+
+impl Memory {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Memory::Words(words) => bytemuck::cast_slice(words),
+            Memory::Pages(pages) => pages,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Memory::Words(words) => bytemuck::cast_slice_mut(words),
+            Memory::Pages(pages) => pages,
+        }
+    }
+}
+
+/// Words that hold so many bytes wherever their first multiple of 64 is.
+fn words(bytes: usize) -> usize {
+    bytes.div_ceil(WORD).saturating_add(ALIGN / WORD - 1)
 }
 
 fn no_memory(len: u64) -> Error {
@@ -60,16 +99,14 @@ fn no_memory(len: u64) -> Error {
 impl Deref for Buffer {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        let all: &[u8] = bytemuck::cast_slice(&self.blocks);
-        &all[..self.len]
+        &self.memory.bytes()[self.start..self.start + self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [u8] {
-        let len = self.len;
-        let all: &mut [u8] = bytemuck::cast_slice_mut(&mut self.blocks);
-        &mut all[..len]
+        let (start, end) = (self.start, self.start + self.len);
+        &mut self.memory.bytes_mut()[start..end]
     }
 }
 

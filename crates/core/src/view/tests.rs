@@ -54,5 +54,10 @@ fn owned_buffers_are_aligned_and_counted() {
     assert!(Buffer::zeroed(20, &limits).is_err());
     drop(b);
     Buffer::zeroed(100, &limits).unwrap();
+    for n in [0, 1, 7, 8, 63, 64, 65, 4096, (4 << 20) - 1, 4 << 20, 5_000_001] {
+        let mut b = Buffer::zeroed(n, &Limits::default()).unwrap();
+        assert_eq!((b.as_ptr() as usize % 64, b.len() as u64), (0, n));
+        b.fill(0xff);
+    }
     assert_eq!(&Buffer::copy_of(&[7; 130])[..], &[7; 130]);
 }
