@@ -7,8 +7,13 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The commands of each purpose, in the order in which help lists them.
-const GROUPS: [(&str, &[&str]); 5] =
-    [("Look", &["ls", "show"]), ("Move", &["convert"]), ("Check", &["sum"]), ("Record", &["log"]), ("Learn", &["demo", "completions"])];
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Look", &["ls", "show"]),
+    ("Move", &["convert"]),
+    ("Check", &["sum"]),
+    ("Record", &["log"]),
+    ("Learn", &["demo", "completions"]),
+];
 
 /// The same commands, listed by group in the help of the whole.
 pub(crate) fn grouped(command: clap::Command) -> clap::Command {

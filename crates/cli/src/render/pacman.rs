@@ -9,13 +9,14 @@ use std::io::{self, Write};
 /// Writes a message as text; whether all of it could be decoded.
 pub(crate) fn text(out: &mut dyn Write, index: u64, io_group: u8, bytes: &[u8]) -> io::Result<bool> {
     let head = format!("{index}  io_group={io_group}");
-    let message = match Message::parse(bytes, Check::Strict).or_else(|_| Message::parse(bytes, Check::Lenient)) {
-        Ok(m) => m,
-        Err(e) => {
-            writeln!(out, "{head}  {e}")?;
-            return Ok(false);
-        }
-    };
+    let message =
+        match Message::parse(bytes, Check::Strict).or_else(|_| Message::parse(bytes, Check::Lenient)) {
+            Ok(m) => m,
+            Err(e) => {
+                writeln!(out, "{head}  {e}")?;
+                return Ok(false);
+            }
+        };
     let h = message.header;
     writeln!(out, "{head}  {} seconds={} words={}", h.kind, h.seconds, h.words)?;
     // A count that lies is said, and the words that are there are shown.

@@ -5,15 +5,15 @@
 use super::array::{Array, Run, Space};
 use super::existing::{Names, Stored};
 use super::gather::Gather;
-use super::page::{Page, State};
+use super::page::{Page, SECTOR, State};
 use super::storage::{FileStorage, Storage};
 use super::{Appender, Column, Options};
 use crate::format::Sizes;
 use hyperslab_core::{Dtype, Error, Limits, Result};
 use std::path::Path;
 
-/// How much of the unpublished rows is looked at, and cleared, at a time.
-const CLEAR: u64 = 64 << 10;
+/// How much is looked at, at a time, when unpublished bytes are cleared.
+const CLEAR: u64 = 1 << 20;
 
 /// A file that is about to be continued. Nothing is written before [`Existing::resume`].
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl<S: Storage> Existing<S> {
             gather,
             scratch: Vec::new(),
         };
-        // A file that its writer did not close can hold rows that were never published.
+        // A file that its writer did not close can hold what was never published.
         if appender.state.eoa != file_len {
             appender.clear_unpublished()?;
         }
@@ -146,31 +146,47 @@ pub(super) struct Parts {
 }
 
 impl<S: Storage> Appender<S> {
-    /// Clears rows that a killed writer stored but did not publish: were the file continued by another program that
-    /// grows it without writing, they would appear. No reader sees them, so any part of this may be lost.
+    /// Clears what a killed writer wrote and did not publish: rows in slots that wait for rows, and whatever lies
+    /// beyond the used space. No reader looks at either, so any part of this may be lost. But chunks are assigned
+    /// in the belief that unused space is zero, and a library that overwrites a slot first frees what it refers to.
     fn clear_unpublished(&mut self) -> Result<()> {
-        let mut bytes = Vec::new();
         for column in &self.columns {
             let chunk_bytes = column.chunk_rows.saturating_mul(column.width);
-            let mut chunk = self.state.rows / column.chunk_rows.max(1);
-            let mut within = (self.state.rows % column.chunk_rows.max(1)) * column.width;
+            let first = self.state.rows / column.chunk_rows.max(1);
+            let mut skip = (self.state.rows % column.chunk_rows.max(1)) * column.width;
+            let mut chunk = first;
             while let Some(at) = column.run.address(chunk) {
-                let n = (chunk_bytes - within).min(CLEAR);
-                bytes.resize(usize::try_from(n).unwrap_or(0), 0);
-                // Past the end of a file that was cut there is nothing to clear.
-                if at.saturating_add(within + n) > self.file_len {
-                    break;
+                let mut end = at.saturating_add(chunk_bytes);
+                chunk += 1;
+                while column.run.address(chunk) == Some(end) {
+                    end = end.saturating_add(chunk_bytes);
+                    chunk += 1;
                 }
-                self.storage.read_exact_at(at + within, &mut bytes)?;
-                if bytes.iter().all(|&b| b == 0) {
-                    break;
+                self.clear(at.saturating_add(skip), end)?;
+                skip = 0;
+            }
+        }
+        self.clear(self.state.end, self.file_len)
+    }
+
+    /// Makes bytes zero, writing only where they are not.
+    fn clear(&self, from: u64, to: u64) -> Result<()> {
+        let to = to.min(self.file_len);
+        let mut bytes = Vec::new();
+        let mut at = from;
+        while at < to
+            && let Some(data) = self.storage.next_data(at)?
+            && data < to
+        {
+            at = data;
+            bytes.resize(usize::try_from((to - at).min(CLEAR)).unwrap_or(0), 0);
+            self.storage.read_exact_at(at, &mut bytes)?;
+            for block in bytes.chunks_mut(SECTOR) {
+                if block.iter().any(|&b| b != 0) {
+                    block.fill(0);
+                    self.storage.write_all_at(at, block)?;
                 }
-                bytes.fill(0);
-                self.storage.write_all_at(at + within, &bytes)?;
-                within += n;
-                if within >= chunk_bytes {
-                    (chunk, within) = (chunk + 1, 0);
-                }
+                at += block.len() as u64;
             }
         }
         Ok(())

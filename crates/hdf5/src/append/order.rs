@@ -54,8 +54,10 @@ impl<S: Storage> Appender<S> {
         self.unchanged()?;
         let plan = self.plan(count)?;
         self.room(plan.end)?;
-        self.storage.write_all_at(plan.heap_at, &self.gather.heap)?;
+        // From here on this space is used: after an error it holds something, and only unused space is zero.
         let end = plan.end;
+        self.state.end = end;
+        self.storage.write_all_at(plan.heap_at, &self.gather.heap)?;
         self.index(plan)?;
         self.write_rows()?;
         if self.options.sync != Sync::None {
@@ -213,8 +215,7 @@ impl<S: Storage> Appender<S> {
             self.scratch.clear();
             Page::emit_array(&g.array, &mut self.scratch)?;
             self.put(HEADERS + i * SECTOR)?;
-            // From here on the index knows this space, whether or not the publish succeeds.
-            self.state.end = plan.end;
+            // From here on the index knows these chunks, whether or not the publish succeeds.
             if let Some(column) = self.columns.get_mut(i) {
                 column.array = g.array;
                 column.run = g.run;

@@ -23,6 +23,14 @@ pub trait Storage: Source {
     /// `Io`.
     fn set_len(&self, len: u64) -> Result<()>;
 
+    /// The next position from `offset` on that may hold other bytes than zero: where the file has data.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn next_data(&self, offset: u64) -> Result<Option<u64>> {
+        Ok((offset < self.len()?).then_some(offset))
+    }
+
     /// Returns when everything written so far would survive a loss of power.
     ///
     /// # Errors
@@ -93,6 +101,18 @@ impl Storage for FileStorage {
         self.file().set_len(len).map_err(|e| self.fail(e, format!("cannot make the file {len} bytes long")))
     }
 
+    #[cfg(target_os = "linux")]
+    fn next_data(&self, offset: u64) -> Result<Option<u64>> {
+        use rustix::{fs, io::Errno};
+        // Moves the file's own position, which nothing here uses.
+        match fs::seek(self.file(), fs::SeekFrom::Data(offset)) {
+            Ok(at) => Ok(Some(at)),
+            Err(Errno::NXIO) => Ok(None),
+            // A file system that cannot tell: everything may be data.
+            Err(_) => Ok((offset < self.len()?).then_some(offset)),
+        }
+    }
+
     fn barrier(&self) -> Result<()> {
         self.file().sync_data().map_err(|e| self.fail(e, "cannot sync".into()))
     }
@@ -104,6 +124,9 @@ impl<S: Storage + ?Sized> Storage for &S {
     }
     fn set_len(&self, len: u64) -> Result<()> {
         (**self).set_len(len)
+    }
+    fn next_data(&self, offset: u64) -> Result<Option<u64>> {
+        (**self).next_data(offset)
     }
     fn barrier(&self) -> Result<()> {
         (**self).barrier()

@@ -175,6 +175,7 @@ fn failing_writes_lose_nothing() {
                     failed = true;
                     assert_eq!(e.kind(), Kind::Io);
                     r.fail_after(u64::MAX);
+                    prefixes::nothing_unpublished(&a, &r.image()[..]);
                     let now = read_all(&r.image()).unwrap();
                     assert!(now == published || now == published + n, "{now}");
                     match a.publish(1.0) {

@@ -59,7 +59,12 @@ impl Contents {
             };
             let Some(found) = found else { return differs(format!("{:?} is missing", want.name)) };
             if !found.sum.same_as(&want.sum) {
-                return differs(format!("{:?}: {} where {} is expected", want.name, found.text(), want.text()));
+                return differs(format!(
+                    "{:?}: {} where {} is expected",
+                    want.name,
+                    found.text(),
+                    want.text()
+                ));
             }
             if let Some(name) =
                 same::first_difference(&want.attributes, &found.attributes).filter(|_| metadata)

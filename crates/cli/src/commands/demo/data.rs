@@ -23,7 +23,13 @@ pub(super) const MESSAGES: (&str, &[u8]) = ("messages.bin", shipped!("messages.b
 
 /// What NumPy 2.4 (and nengo 4.1) read from the shipped files: file, path, dtype, shape, SHA-256 of the elements.
 pub(super) const TRUTH: [(&str, &str, &str, &[u64], &str); 14] = [
-    (GRID.0, "elevation", "<i2", &[344, 403], "0c7e9f894eb7c8d444ca4475e64249e060d96c90ab63fdf439a0381c590ed502"),
+    (
+        GRID.0,
+        "elevation",
+        "<i2",
+        &[344, 403],
+        "0c7e9f894eb7c8d444ca4475e64249e060d96c90ab63fdf439a0381c590ed502",
+    ),
     (GRID.0, "dx", "<f8", &[], "1d41a820d7b692ca3a1369d8f7faa914f324a061aa3b891c18dbb20779e3773d"),
     (GRID.0, "xmax", "<f8", &[], "b06dd80711d094e321ec059a7ad902c932835b6401afe3c967643be5f76d1032"),
     (GRID.0, "dy", "<f8", &[], "1d41a820d7b692ca3a1369d8f7faa914f324a061aa3b891c18dbb20779e3773d"),

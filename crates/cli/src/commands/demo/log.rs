@@ -233,20 +233,25 @@ fn plain_hdf5(demo: &mut Demo<'_>, log: &Path, messages: &[&'static [u8]]) {
 fn packets(demo: &mut Demo<'_>, log: &Path) {
     let log = log.to_path_buf();
     let mut shown = Vec::new();
-    demo.step("PACMAN words as packet rows, beside larpix-control's", "packets.npy", |folder: &mut Folder| {
-        let start = Instant::now();
-        let reader = LogReader::open(&log)?;
-        let mut rows = PacketRows::new();
-        reader.for_each(0..reader.len(), |_, io_group, message| {
-            rows.push(io_group, message, Strictness::Strict).map(drop)
-        })?;
-        let took = start.elapsed();
-        shown = first_rows(&rows)?;
-        npy::npy::save(folder.new_file("packets.npy")?, &rows.view()?, false)?;
-        let (count, sha256) = (rows.len(), digest::digest(&rows.view()?)?);
-        let same = (count, sha256.as_deref()) == (PACKETS.0, Some(PACKETS.1));
-        Ok(Check::new(move || Ok((!same).then(|| Error::invalid(format!("{count} rows, not the same"))))).took(took))
-    });
+    demo.step(
+        "PACMAN words as packet rows, beside larpix-control's",
+        "packets.npy",
+        |folder: &mut Folder| {
+            let start = Instant::now();
+            let reader = LogReader::open(&log)?;
+            let mut rows = PacketRows::new();
+            reader.for_each(0..reader.len(), |_, io_group, message| {
+                rows.push(io_group, message, Strictness::Strict).map(drop)
+            })?;
+            let took = start.elapsed();
+            shown = first_rows(&rows)?;
+            npy::npy::save(folder.new_file("packets.npy")?, &rows.view()?, false)?;
+            let (count, sha256) = (rows.len(), digest::digest(&rows.view()?)?);
+            let same = (count, sha256.as_deref()) == (PACKETS.0, Some(PACKETS.1));
+            Ok(Check::new(move || Ok((!same).then(|| Error::invalid(format!("{count} rows, not the same")))))
+                .took(took))
+        },
+    );
     demo.carry(
         "the packet rows to HDF5",
         "packets.npy",

@@ -152,8 +152,11 @@ impl Recording {
         if self.ack && self.acknowledged != committed {
             self.acknowledged = committed;
             let mut out = output::bytes();
-            writeln!(out, "{committed}")?;
-            out.flush()?;
+            match writeln!(out, "{committed}").and_then(|()| out.flush()) {
+                // Nobody listens any more: that is no reason to stop recording.
+                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => self.ack = false,
+                written => written?,
+            }
         }
         Ok(())
     }

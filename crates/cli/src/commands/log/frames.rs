@@ -238,7 +238,8 @@ mod tests {
         let (m, end) = all(Framing::Hex, b"61 62\nFF\n");
         end.unwrap();
         assert_eq!(m, [(7, b"ab".to_vec()), (7, vec![255])]);
-        let (m, end) = all(Framing::Jsonl, b"{\"io_group\": 1, \"hex\": \"00\"}\n{\"hex\":\"\",\"index\":3}\n");
+        let (m, end) =
+            all(Framing::Jsonl, b"{\"io_group\": 1, \"hex\": \"00\"}\n{\"hex\":\"\",\"index\":3}\n");
         end.unwrap();
         assert_eq!(m, [(1, vec![0]), (7, vec![])]);
     }

@@ -84,6 +84,12 @@ fn a_loss_of_power_leaves_a_whole_prefix() {
                 if sync == Sync::Durable {
                     assert!(seen >= acknowledged[i], "{seen} rows of {} acknowledged", acknowledged[i]);
                 }
+                if total % 7 == 0 {
+                    let r = Recorder::new(lost);
+                    let a = resume(r.clone(), options(sync, Pair::Shared));
+                    assert_eq!(a.rows(), seen);
+                    prefixes::nothing_unpublished(&a, &r.image());
+                }
                 total += 1;
             }
         }
