@@ -45,6 +45,9 @@ pub(crate) fn view(view: &View<'_>, full: bool, limits: &Limits) -> Result<Strin
     gathered(view.dtype(), view.shape(), full, limits, &mut |part, take| take(&view.borrow().select(part)?))
 }
 
+/// Positions from one up to another along a dimension.
+type Run = (u64, u64);
+
 /// Takes the elements of one part.
 type Take<'t> = &'t mut dyn FnMut(&View<'_>) -> Result<()>;
 
@@ -70,10 +73,10 @@ fn gathered(
     limits.count_objects(shown)?;
     let mut values: Vec<Value> = Vec::new();
     values.resize_with(shown as usize, || Value::Null);
-    each_corner(&corners, &mut |ranges, origin| {
-        let parts = ranges.iter().map(|(a, b)| Part::Slice(bound(*a), bound(*b), None)).collect();
-        read(&Selection::new(parts), &mut |view| place(view, origin, &axes, &mut values))
-    })?;
+    for (ranges, origin) in parts(&corners) {
+        let slices = ranges.iter().map(|(a, b)| Part::Slice(bound(*a), bound(*b), None)).collect();
+        read(&Selection::new(slices), &mut |view| place(view, &origin, &axes, &mut values))?;
+    }
     // An array type inside the elements shows as further dimensions, which is what it is.
     let (base, inner) = dtype.split_subarray();
     axes.extend(inner.iter().map(|&d| Axis { shown: d as usize, summary: false }));
@@ -100,7 +103,7 @@ fn flatten<'v>(v: &'v Value, levels: usize, out: &mut Vec<&'v Value>) {
 }
 
 /// Per dimension, the ranges that are shown: all of it, or both ends.
-fn corners(shape: &Shape, full: bool) -> Vec<Vec<(u64, u64)>> {
+fn corners(shape: &Shape, full: bool) -> Vec<Vec<Run>> {
     let summary = !full && shape.count().is_ok_and(|n| n > THRESHOLD);
     let ends = |&d: &u64| match summary && d > 2 * EDGE {
         true => vec![(0, EDGE), (d - EDGE, d)],
@@ -109,19 +112,15 @@ fn corners(shape: &Shape, full: bool) -> Vec<Vec<(u64, u64)>> {
     shape.iter().map(ends).collect()
 }
 
-/// Calls `each` for every combination of ranges, with the place of its first element among those shown.
-fn each_corner(
-    corners: &[Vec<(u64, u64)>],
-    each: &mut dyn FnMut(&[(u64, u64)], &[usize]) -> Result<()>,
-) -> Result<()> {
+/// Every combination of ranges, with the place of its first element among those shown.
+fn parts(corners: &[Vec<Run>]) -> Vec<(Vec<Run>, Vec<usize>)> {
+    let mut out = Vec::new();
     let mut choice = vec![0usize; corners.len()];
     loop {
-        let ranges: Vec<(u64, u64)> =
-            corners.iter().zip(&choice).filter_map(|(c, &i)| c.get(i).copied()).collect();
-        let origin: Vec<usize> = choice.iter().map(|&i| i * EDGE as usize).collect();
-        each(&ranges, &origin)?;
+        let ranges = corners.iter().zip(&choice).filter_map(|(c, &i)| c.get(i).copied()).collect();
+        out.push((ranges, choice.iter().map(|&i| i * EDGE as usize).collect()));
         let next = choice.iter().zip(corners).rposition(|(&i, c)| i + 1 < c.len());
-        let Some(d) = next else { return Ok(()) };
+        let Some(d) = next else { return out };
         if let Some(i) = choice.get_mut(d) {
             *i += 1;
         }

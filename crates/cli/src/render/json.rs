@@ -30,7 +30,7 @@ impl Lists {
             // Brackets close with the last element of a row, so they open before the next.
             let open = if opened > 0 { "[".repeat(opened) } else { String::new() };
             write!(out, "{comma}{open}{value}{}", "]".repeat(closed))
-                .map_err(|e| Error::io(e, "cannot write"))
+                .map_err(|e| Error::io(e, "cannot write to standard output"))
         })
     }
 
@@ -39,7 +39,7 @@ impl Lists {
         if self.written > 0 {
             return Ok(());
         }
-        write!(out, "{}", empty(&self.shape)).map_err(|e| Error::io(e, "cannot write"))
+        write!(out, "{}", empty(&self.shape)).map_err(|e| Error::io(e, "cannot write to standard output"))
     }
 
     /// How many dimensions start (or end) at the element of this number.
@@ -50,7 +50,7 @@ impl Lists {
             .rev()
             .take_while(|&&d| {
                 row = row.saturating_mul(d);
-                row > 0 && n % row == 0
+                row > 0 && n.is_multiple_of(row)
             })
             .count()
     }

@@ -1,13 +1,15 @@
 //! `slab show`: the values of arrays and attributes, and the metadata that an object carries.
 
+mod json;
+mod stream;
+
 use super::headerless::Headerless;
 use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::render::style::{DIM, NAME, paint};
-use crate::render::{array, csv, hex, json, text, value};
+use crate::render::{array, text, value};
 use hyperslab::{
-    Container, Error, Limits, Node, NodeKind, Order, Place, Result, Selection, Target, Value, View, blocks,
-    ls, npy,
+    Container, Error, Limits, Node, NodeKind, Place, Result, Selection, Target, Value, View, blocks,
 };
 use serde_json::json as object;
 use std::ffi::OsString;
@@ -229,137 +231,6 @@ impl Show<'_> {
         let lines = value::named_lines(&attributes, "", self.limits)?;
         lines.iter().try_for_each(|l| writeln!(out, "  {l}"))?;
         Ok(out.flush()?)
-    }
-
-    /// Elements to standard output in one of the forms that programs read.
-    fn stream(&self, dtype: &hyperslab::Dtype, shape: &hyperslab::Shape, each: Parts<'_>) -> Outcome<()> {
-        let form = self.form;
-        let mut out = output::bytes();
-        let mut written = Ok(());
-        let mut offset = 0u64;
-        if form.csv {
-            if let Some(line) = csv::heading(dtype, shape.len())? {
-                writeln!(out, "{line}")?;
-            }
-        } else if dtype.has_indirection() {
-            return Err(Error::unsupported(format!("elements of {dtype} lie outside the array"))
-                .hint("--json writes them")
-                .into());
-        } else if form.npy {
-            out.write_all(&npy::header::emit(dtype, shape, Order::C)?)?;
-        }
-        each(&mut |view| {
-            // The output's error stops the reading, and is told apart from what reading reports.
-            written = (|| match form.csv {
-                true => csv::lines(view).map(|l| out.write_all(l.as_bytes())),
-                false => view.to_bytes(self.limits).map(|b| match form.hex {
-                    true => {
-                        let done = hex::dump(&mut out, &b, offset);
-                        offset += b.len() as u64;
-                        done
-                    }
-                    false => out.write_all(&b),
-                }),
-            })()?;
-            match &written {
-                Ok(()) => Ok(()),
-                Err(e) => Err(Error::io(e.kind().into(), "cannot write to standard output")),
-            }
-        })?;
-        written?;
-        Ok(out.flush()?)
-    }
-
-    fn json_node(&self, out: &mut dyn Write, node: &Node, selection: &Selection) -> Outcome<()> {
-        let mut head = object!({ "file": self.target.file().to_string_lossy(), "path": node.path });
-        if self.has_metadata() && selection.is_all() {
-            head["metadata"] = self.metadata_json(&node.path)?;
-        }
-        let Some(dtype) = &node.dtype else {
-            let why = node.error.as_ref().map_or("has no type".into(), ToString::to_string);
-            return Err(Error::invalid(why).object(node.path.as_str()).into());
-        };
-        if selection.is_all() {
-            return self.json_array(out, head, dtype, node.shape.as_ref(), &mut |f| {
-                blocks::for_each(self.container, node, self.limits, |v| f(v))
-            });
-        }
-        let view = self.container.read(&node.path, selection, self.limits)?;
-        self.json_array(out, head, view.dtype(), Some(view.shape()), &mut |f| f(&view))
-    }
-
-    /// An object whose last key, `value`, is the array.
-    fn json_array(
-        &self,
-        out: &mut dyn Write,
-        mut head: serde_json::Value,
-        dtype: &hyperslab::Dtype,
-        shape: Option<&hyperslab::Shape>,
-        each: Parts<'_>,
-    ) -> Outcome<()> {
-        head["dtype"] = dtype.to_json();
-        head["shape"] = object!(shape.map(|s| s.to_vec()));
-        let head = head.to_string();
-        write!(out, "{},\"value\":", head.strip_suffix('}').unwrap_or(&head))?;
-        match shape {
-            None => write!(out, "null")?,
-            Some(shape) => {
-                let mut lists = json::Lists::new(shape);
-                each(&mut |view| lists.write(out, view, self.limits))?;
-                lists.finish(out)?;
-            }
-        }
-        Ok(write!(out, "}}")?)
-    }
-
-    fn json_group(&self, path: &str, arrays: &[&Node]) -> Outcome {
-        let mut out = output::bytes();
-        let mut answer = Answer::Yes;
-        let head = object!({
-            "file": self.target.file().to_string_lossy(), "path": path, "kind": ls::kind(NodeKind::Group),
-        })
-        .to_string();
-        write!(out, "{},\"nodes\":[", head.strip_suffix('}').unwrap_or(&head))?;
-        for (i, node) in arrays.iter().enumerate() {
-            if i > 0 {
-                out.write_all(b",")?;
-            }
-            // An array is written as it is read: one that cannot be read must be known before.
-            match self.readable(node) {
-                Ok(()) => self.json_node(&mut out, node, &Selection::ALL)?,
-                Err(e) => {
-                    let e = e.file(self.target.file());
-                    write!(out, "{}", object!({ "path": node.path, "error": e.to_string() }))?;
-                    exit::say(&e);
-                    answer = Answer::Failed;
-                }
-            }
-        }
-        out.write_all(b"]}\n")?;
-        out.flush()?;
-        Ok(answer)
-    }
-
-    fn readable(&self, node: &Node) -> Result<()> {
-        blocks::for_each(self.container, node, self.limits, |v| {
-            let heap = v.heap().map(|h| &**h);
-            v.for_each(|e| hyperslab::scalar::decode(v.dtype(), e, heap).map(drop))
-        })
-    }
-
-    fn metadata_json(&self, path: &str) -> Result<serde_json::Value> {
-        let mut object = serde_json::Map::new();
-        for (name, value) in self.container.attributes(path, self.limits)? {
-            object.insert(name, hyperslab::json::from_value(&value, self.limits)?);
-        }
-        Ok(object.into())
-    }
-
-    fn pickle_json(&self, path: &str) -> Outcome<()> {
-        let document = object!({
-            "file": self.target.file().to_string_lossy(), "path": path, "metadata": self.metadata_json(path)?,
-        });
-        Ok(output::json(&mut output::bytes(), &document)?)
     }
 }
 
