@@ -157,3 +157,29 @@ fn number(descr: &str, i: u64) -> Vec<u8> {
         _ => [(i as f64).to_le_bytes(), 0f64.to_le_bytes()].concat(),
     }
 }
+
+#[test]
+fn files_of_h5py_are_images() {
+    let make = "
+import sys, h5py, numpy as np
+a = np.arange(500 * 40, dtype='<f8').reshape(500, 40)
+for name, how in [('plain', {}), ('gzip', dict(chunks=(100, 7), compression='gzip', shuffle=True))]:
+    for libver in ['earliest', 'v110', 'latest']:
+        with h5py.File('%s/%s-%s.h5' % (sys.argv[1], name, libver), 'w', libver=libver) as f:
+            f.create_dataset('the only one', data=a, **how)
+";
+    for (variable, _) in ORACLES {
+        let Some(python) = oracle(variable) else { continue };
+        let folder = tempfile::tempdir().unwrap();
+        run_python(&python, make, &[folder.path().as_os_str()]);
+        let want: Vec<f64> = (0..20_000).map(f64::from).collect();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let plain = path.file_name().unwrap().to_string_lossy().starts_with("plain");
+            let bytes = hyperslab_core::view::Buffer::copy_of(&std::fs::read(&path).unwrap());
+            let view = image::deserialize_as::<f64>(&bytes).unwrap();
+            assert_eq!((&view.shape()[..], view.as_slice::<f64>().unwrap()), (&[500, 40][..], &want[..]));
+            assert_eq!(view.is_view(), plain, "{}", path.display());
+        }
+    }
+}
