@@ -14,7 +14,7 @@ pub(crate) fn message(i: u64) -> (u8, Vec<u8>) {
         7 => 200,
         k => k,
     };
-    let len = 8 + 16 * words + u64::from(i % 5 == 0);
+    let len = 8 + 16 * words + u64::from(i.is_multiple_of(5));
     let bytes = (0..len).map(|j| (i.wrapping_mul(0x9E37_79B9).wrapping_add(j * 7) >> 3) as u8).collect();
     (i as u8, bytes)
 }
