@@ -31,7 +31,9 @@ impl Dense<'_> {
         let nbytes = self.shape.bytes(self.dtype.itemsize())?;
         let there = size.saturating_sub(self.offset);
         if self.offset > size || nbytes > there {
-            return Err(truncated(self.dtype, self.shape, nbytes, there).at(self.offset));
+            return Err(truncated(self.dtype, self.shape, nbytes, there)
+                .at(self.offset)
+                .reading("array data"));
         }
         if self.dtype.itemsize() == 0 {
             // Nothing in the file bounds their number, and every walk over them takes its time.

@@ -117,24 +117,22 @@ fn too_long(n: u64, unit: &str) -> Error {
 }
 
 fn dict(text: &[u8], latin1: bool) -> Result<(Dtype, Shape, Order)> {
-    let (mut descr, mut order, mut shape) = (None, None, None);
-    Parser::new(text, latin1)?.dict(|key, value, at| {
-        // Of keys that come twice, the last counts, as in Python.
-        match &key {
-            Literal::Str(s) if s == "descr" => descr = Some((value, at)),
-            Literal::Str(s) if s == "fortran_order" => order = Some((value, at)),
-            Literal::Str(s) if s == "shape" => shape = Some((value, at)),
-            Literal::Str(s) => {
-                return Err(Error::invalid(format!(
-                    "the key {:?}, expected only descr, fortran_order and shape",
-                    s.chars().take(40).collect::<String>()
-                ))
-                .at(at));
-            }
-            other => return Err(Error::invalid(format!("{} as a key", other.kind())).at(at)),
+    const KEYS: [&str; 3] = ["descr", "fortran_order", "shape"];
+    let key = |key: Literal<'_>| match &key {
+        Literal::Str(s) => KEYS.iter().position(|k| k == s).ok_or_else(|| {
+            let shown: String = s.chars().take(40).collect();
+            Error::invalid(format!("the key {shown:?}, expected only {}", KEYS.join(", ")))
+        }),
+        other => Err(Error::invalid(format!("{} as a key", other.kind()))),
+    };
+    let mut values = [None, None, None];
+    // Of keys that come twice, the last counts, as in Python.
+    Parser::new(text, latin1)?.dict(key, |slot, value, at| {
+        if let Some(v) = values.get_mut(slot) {
+            *v = Some((value, at));
         }
-        Ok(())
     })?;
+    let [descr, order, shape] = values;
     let missing = |key: &str| Error::invalid(format!("the header lacks the key '{key}'")).at(0);
     let (descr, at) = descr.ok_or_else(|| missing("descr"))?;
     let dtype = descr::dtype(&descr).map_err(|e| e.at(at))?;

@@ -61,10 +61,12 @@ impl<'a> Parser<'a> {
         Ok(Parser { text, at: 0, latin1, depth: 0 })
     }
 
-    /// The pairs of the one dict that the text must be, handed to `entry` key by key.
-    pub(crate) fn dict(
+    /// The pairs of the one dict that the text must be: each key to `key` for what it stands for, then its value to
+    /// `entry`, with the position of the pair.
+    pub(crate) fn dict<K>(
         &mut self,
-        mut entry: impl FnMut(Literal<'a>, Literal<'a>, u64) -> Result<()>,
+        key: impl Fn(Literal<'a>) -> Result<K>,
+        mut entry: impl FnMut(K, Literal<'a>, u64),
     ) -> Result<()> {
         self.start()?;
         let mut parens = 0u32;
@@ -81,12 +83,12 @@ impl<'a> Parser<'a> {
                 break;
             }
             let at = self.at as u64;
-            let key = self.value()?;
+            let key = key(self.value()?).map_err(|e| e.at(at))?;
             if !self.eat(b':') {
                 return Err(self.unexpected("':' after the key"));
             }
             let value = self.value()?;
-            entry(key, value, at)?;
+            entry(key, value, at);
             if self.eat(b',') {
                 continue;
             }

@@ -85,6 +85,12 @@ fn malformed() {
     ] {
         assert!(parse(&with(1, text.as_bytes())).is_err(), "{text:?}");
     }
+    let text = b"{'descr': '<i4', 'meta': {'unit': 'm'}, 'fortran_order': False, 'shape': (3,)}";
+    let e = parse(&with(1, text)).unwrap_err();
+    assert_eq!(
+        (e.message(), e.offset()),
+        ("the key \"meta\", expected only descr, fortran_order, shape", Some(27))
+    );
     let nul = parse(&with(1, b"{'descr': \0")).unwrap_err();
     assert_eq!(nul.offset(), Some(20));
 }

@@ -117,14 +117,16 @@ impl<'a, S: Source + ?Sized> Member<'a, S> {
     /// # Errors
     /// `Invalid` for damage, `Limit`, `Io`.
     pub(super) fn content(&self, limits: &Limits) -> Result<Data<'a>> {
-        let data = self.unchecked(limits).map_err(|e| e.at(self.data_at))?;
-        let crc = crc32fast::hash(&data);
-        if crc != self.entry.crc {
+        self.checked_content(limits).map_err(|e| e.at(self.data_at).reading("ZIP member's data"))
+    }
+
+    fn checked_content(&self, limits: &Limits) -> Result<Data<'a>> {
+        let data = self.unchecked(limits)?;
+        let (crc, told) = (crc32fast::hash(&data), self.entry.crc);
+        if crc != told {
             return Err(Error::invalid(format!(
-                "CRC is {crc:08x}, expected {:08x}: the bytes are damaged",
-                self.entry.crc
-            ))
-            .at(self.data_at));
+                "CRC is {crc:08x}, expected {told:08x}: the bytes are damaged"
+            )));
         }
         Ok(data)
     }
