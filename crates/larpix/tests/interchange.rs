@@ -17,6 +17,10 @@ fn a_log_of_ours_is_read_and_continued_by_larpix_control_and_then_by_us() {
     for (version, python) in pythons() {
         for pair in [Pair::Shared, Pair::Inline] {
             for chunk_rows in [1024, 16] {
+                // Each check starts a Python: all combinations under one HDF5, the two ends under the others.
+                if version != "2.0" && (pair == Pair::Shared) != (chunk_rows == 1024) {
+                    continue;
+                }
                 let path = dir.path().join(format!("{version}-{pair:?}-{chunk_rows}.h5"));
                 let options = LogOptions { pair, chunk_rows, io_version: Some("0.0".into()), ..manual() };
                 let mut log = LogWriter::create(&path, &options).unwrap();
@@ -25,18 +29,16 @@ fn a_log_of_ours_is_read_and_continued_by_larpix_control_and_then_by_us() {
                 for n in [1, 2, 5000, 300] {
                     log.append_all(borrowed(&messages(next..next + n))).unwrap();
                     next = log.commit().unwrap();
-                    // Live: readers of every kind come in.
-                    assert_eq!(check_theirs(&python, &path), next, "{version} {pair:?}");
                 }
+                // Live: readers of every kind come in.
+                assert_eq!(check_theirs(&python, &path), next, "{version} {pair:?}");
                 log.close().unwrap();
-                assert_eq!(check_theirs(&python, &path), next);
                 // Their turn, then ours, then theirs.
                 let appended = "append(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), '0.0')";
                 for _ in 0..2 {
                     run(&python, appended, &[&path, &next.to_string(), &(next + 1500).to_string()]);
                     next += 1500;
                     assert_eq!(check_ours(&path), next);
-                    assert_eq!(check_theirs(&python, &path), next);
                     let mut log = LogWriter::open(&path, &options).unwrap();
                     log.append_all(borrowed(&messages(next..next + 700))).unwrap();
                     next = log.commit().unwrap();

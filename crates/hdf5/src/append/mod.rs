@@ -100,6 +100,8 @@ pub struct Appender<S: Storage = FileStorage> {
     left: Vec<u8>,
     /// A write of the page or the superblock went wrong: what is in the file is not known.
     broken: bool,
+    /// A publish was begun and not finished: slots hold rows that were never published.
+    unfinished: bool,
     gather: Gather,
     scratch: Vec<u8>,
 }

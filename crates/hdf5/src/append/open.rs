@@ -124,6 +124,7 @@ impl<S: Storage> Existing<S> {
             file_len,
             left: parts.left,
             broken: false,
+            unfinished: false,
             gather,
             scratch: Vec::new(),
         };
@@ -149,7 +150,7 @@ impl<S: Storage> Appender<S> {
     /// Clears what a killed writer wrote and did not publish: rows in slots that wait for rows, and whatever lies
     /// beyond the used space. No reader looks at either, so any part of this may be lost. But chunks are assigned
     /// in the belief that unused space is zero, and a library that overwrites a slot first frees what it refers to.
-    fn clear_unpublished(&mut self) -> Result<()> {
+    pub(super) fn clear_unpublished(&mut self) -> Result<()> {
         for column in &self.columns {
             let chunk_bytes = column.chunk_rows.saturating_mul(column.width);
             let first = self.state.rows / column.chunk_rows.max(1);

@@ -57,6 +57,7 @@ impl<S: Storage> Appender<S> {
         // From here on this space is used: after an error it holds something, and only unused space is zero.
         let end = plan.end;
         self.state.end = end;
+        self.unfinished = true;
         self.storage.write_all_at(plan.heap_at, &self.gather.heap)?;
         self.index(plan)?;
         self.write_rows()?;
@@ -66,6 +67,7 @@ impl<S: Storage> Appender<S> {
         let rows = self.state.rows + count;
         let shared = self.options.pair == Pair::Shared && self.columns.len() > 1;
         self.put_page(State { rows, end, touched: time, shared, ..self.state })?;
+        self.unfinished = false;
         if self.options.sync == Sync::Durable {
             // The publish is in the file and readers may see it: only its durability is not certain.
             self.must(|s| s.barrier())?;
@@ -100,6 +102,9 @@ impl<S: Storage> Appender<S> {
             return Ok(());
         }
         self.unchanged()?;
+        if self.unfinished {
+            self.clear_unpublished()?;
+        }
         self.put_page(closed)?;
         if self.page.at != 0 {
             self.put_superblock(end)?;
