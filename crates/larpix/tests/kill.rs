@@ -17,7 +17,7 @@ const ROLE: &str = "HYPERSLAB_TEST_KILLED_WRITER";
 fn options(trial: u64) -> LogOptions {
     let sync = [Sync::None, Sync::Ordered, Sync::Durable][(trial % 3) as usize];
     let pair = if trial % 7 == 6 { Pair::Inline } else { Pair::Shared };
-    let chunk_rows = if trial % 2 == 0 { 1024 } else { 16 };
+    let chunk_rows = if trial.is_multiple_of(2) { 1024 } else { 16 };
     LogOptions { sync, pair, chunk_rows, commit_bytes: usize::MAX, step: 1 << 20, ..LogOptions::default() }
 }
 
@@ -60,7 +60,7 @@ fn killed(path: &Path, trial: u64, after: Duration) -> u64 {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let number = |line: &str| line.rsplit_once("acknowledged ").map(|(_, n)| n.parse::<u64>().unwrap());
     // The time counts from the first commit: the process has to start first.
-    let mut last = lines.by_ref().map_while(|l| l.ok()).find_map(|l| number(&l)).expect("a first commit");
+    let mut last = lines.by_ref().map_while(|l| l.ok()).find_map(|l| number(&l)).unwrap();
     let killer = std::thread::spawn(move || {
         std::thread::sleep(after);
         // SIGKILL: nothing is flushed, nothing is closed.
