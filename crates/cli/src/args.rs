@@ -2,6 +2,8 @@
 
 use crate::commands::{completions, convert, demo, log, ls, show, sum};
 use crate::help;
+use std::ffi::OsString;
+
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 /// Arrays, their metadata and message logs: NumPy files, HDF5, Nengo cache objects, LArPix raw logs
@@ -52,8 +54,23 @@ impl Cli {
     /// Parses this process's arguments.
     pub(crate) fn parse_arguments() -> Result<Cli, clap::Error> {
         let mut definition = Cli::definition();
-        let matches = definition.try_get_matches_from_mut(std::env::args_os())?;
+        let matches = definition.try_get_matches_from_mut(std::env::args_os().map(guarded))?;
         Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut definition))
+    }
+}
+
+/// Stands before an argument that begins with a hyphen and is no option.
+pub(crate) const GUARD: char = '\u{1}';
+
+/// `-:PATH` and `-[SLICE]` are parts of standard input, and no cluster of short options.
+fn guarded(argument: OsString) -> OsString {
+    match argument.as_encoded_bytes() {
+        [b'-', b':' | b'[', ..] => {
+            let mut guarded = OsString::from(GUARD.to_string());
+            guarded.push(argument);
+            guarded
+        }
+        _ => argument,
     }
 }
 

@@ -58,7 +58,7 @@ fn pair(text: &str) -> std::result::Result<(String, String), String> {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let target = Target::parse(&args.input);
+    let target = super::target(&args.input);
     converted(args, &target).map_err(|stop| match stop {
         Stop::Error(e) => Stop::Error(e.file(target.file())),
         output => output,

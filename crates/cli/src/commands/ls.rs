@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let mut documents = Vec::new();
     let mut out = output::text();
     for (i, target) in args.targets.iter().enumerate() {
-        let target = Target::parse(target);
+        let target = super::target(target);
         match one(args, &target, i > 0, &mut out, &mut documents) {
             Ok(sound) if sound => {}
             Ok(_) => answer = Answer::Failed,

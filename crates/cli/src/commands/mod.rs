@@ -10,10 +10,11 @@ pub(crate) mod ls;
 pub(crate) mod show;
 pub(crate) mod sum;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, GUARD};
 use crate::exit::{Outcome, Stop};
 use crate::output;
 use hyperslab::{Container, Limits, OpenOptions, Target};
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// Runs the command that was asked for.
@@ -26,6 +27,15 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Log(args) => log::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// The target that an argument names.
+fn target(argument: &OsStr) -> Target {
+    // See `args::guarded`.
+    match argument.to_str().and_then(|t| t.strip_prefix(GUARD)) {
+        Some(text) => Target::parse(text),
+        None => Target::parse(argument),
     }
 }
 

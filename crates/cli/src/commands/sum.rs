@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let mut documents = Vec::new();
     let mut out = output::text();
     for target in &args.targets {
-        let target = Target::parse(target);
+        let target = super::target(target);
         let sums = match sums(args, &target) {
             Ok(sums) => sums,
             Err(Stop::Error(e)) => vec![Sum::refused(e)],

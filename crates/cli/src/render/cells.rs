@@ -5,6 +5,7 @@
 use super::float::{self, Column, Width};
 use super::{text, time};
 use hyperslab::dtype::TimeUnit;
+use hyperslab::value::ListKind;
 use hyperslab::{Dtype, Value};
 
 /// The cells of the values of one dtype.
@@ -94,7 +95,7 @@ pub(crate) fn alone(value: &Value) -> String {
         Value::Complex(re, im) => complex_scalar(*re, *im, Width::Double),
         Value::String(s) => text::string(s),
         Value::Bytes(b) => text::bytes(b),
-        Value::List(_, items) => list(items.iter().map(alone)),
+        Value::List(kind, items) => sequence(*kind, &items.iter().map(alone).collect::<Vec<_>>()),
         Value::Map(pairs) => {
             tuple(pairs.iter().map(|(_, v)| alone(v)).collect::<Vec<_>>().iter().map(|s| &**s))
         }
@@ -105,6 +106,20 @@ pub(crate) fn alone(value: &Value) -> String {
 
 fn each(values: &[&Value], f: impl Fn(&Value) -> String) -> Vec<String> {
     values.iter().map(|v| f(v)).collect()
+}
+
+/// Items in the brackets of their kind of sequence.
+pub(crate) fn sequence(kind: ListKind, items: &[String]) -> String {
+    let inside = items.join(", ");
+    match (kind, items) {
+        (ListKind::List, _) => format!("[{inside}]"),
+        (ListKind::Tuple, [_]) => format!("({inside},)"),
+        (ListKind::Tuple, _) => format!("({inside})"),
+        (ListKind::Set, []) => "set()".into(),
+        (ListKind::Set, _) => format!("{{{inside}}}"),
+        (ListKind::FrozenSet, []) => "frozenset()".into(),
+        (ListKind::FrozenSet, _) => format!("frozenset({{{inside}}})"),
+    }
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

@@ -2,7 +2,7 @@
 
 use super::style::{BAD, DIM, NAME, paint};
 use super::{array, size, text, value};
-use hyperslab::{Limits, Node, NodeKind, Result, ls};
+use hyperslab::{Error, Limits, Node, NodeKind, Result, ls};
 use std::io::{self, Write};
 
 /// Writes the nodes of one file, parents before what they hold.
@@ -50,13 +50,21 @@ fn is_root_path(path: &str) -> bool {
 fn below(node: &Node, under: &str, attributes: bool, limits: &Limits) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     if let Some(e) = &node.error {
-        lines.push(format!("{under}  {}", paint(BAD, &text::name(&e.to_string()))));
+        lines.push(format!("{under}  {}", paint(BAD, &text::name(&without_place(e, &node.path)))));
     }
     if attributes {
         let named = value::named_lines(&node.attributes, "@", limits)?;
         lines.extend(named.into_iter().map(|l| format!("{under}  {l}")));
     }
     Ok(lines)
+}
+
+/// An error without the file and the path, which stand above it.
+fn without_place(e: &Error, path: &str) -> String {
+    let whole = e.to_string();
+    let file = e.file_path().map(|f| format!("{}: ", f.display())).unwrap_or_default();
+    let rest = whole.strip_prefix(&file).unwrap_or(&whole);
+    rest.strip_prefix(&format!("{path}: ")).unwrap_or(rest).to_owned()
 }
 
 /// Type, shape, storage and sizes of a node on one line.

@@ -102,13 +102,18 @@ fn inline(value: &Value) -> Option<String> {
             (body.len() <= LINE && !body.contains('\n')).then_some(body)
         }
         Value::Array(_) => None,
-        Value::List(_, items) => {
-            let words: Vec<String> = items
-                .iter()
-                .map(|v| if matches!(v, Value::List(..)) { None } else { inline(v) })
-                .collect::<Option<_>>()?;
-            let line = format!("[{}]", words.join(", "));
-            (line.chars().count() <= LINE).then_some(line)
+        Value::List(kind, items) => {
+            // A long list is given up as soon as it is known to be one.
+            let (mut words, mut width) = (Vec::new(), 0);
+            for v in items {
+                let word = inline(v)?;
+                width += word.len() + 2;
+                words.push(word);
+                if width > LINE {
+                    return None;
+                }
+            }
+            Some(cells::sequence(*kind, &words))
         }
         v => Some(cells::alone(v)),
     }

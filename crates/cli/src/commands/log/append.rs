@@ -32,8 +32,7 @@ pub(super) struct Args {
     /// Version of the messages, likewise
     #[arg(long, value_name = "X.Y")]
     io_version: Option<String>,
-    /// What a commit has survived when it is done: the end of this process; also a loss of power, as a complete
-    /// prefix; also a loss of power, whole
+    /// What a message survives once it is committed
     #[arg(long, value_enum, default_value = "none")]
     sync: SyncName,
     /// Commit when messages have waited so long
@@ -49,8 +48,11 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum SyncName {
+    /// The end of this process
     None,
+    /// The same; and after a loss of power the log is a complete prefix
     Ordered,
+    /// A loss of power
     Durable,
 }
 

@@ -99,8 +99,7 @@ impl<'f> Printer<'f> {
         match self.undecoded {
             0 => Ok(Answer::Yes),
             n => {
-                let what = if n == 1 { "1 message is" } else { &format!("{n} messages are") };
-                exit::say(&Error::invalid(format!("{what} not PACMAN messages, or not in every word")));
+                exit::say(&Error::invalid(format!("not decoded in full: {n} of the messages")));
                 Ok(Answer::Failed)
             }
         }

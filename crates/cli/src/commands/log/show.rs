@@ -3,7 +3,7 @@
 use super::form::{Form, Printer};
 use crate::exit::{self, Outcome, Stop};
 use hyperslab::larpix::log::{LogReader, Messages};
-use hyperslab::{Dtype, Error, Limits, Result, Selection, Shape, Target, npy};
+use hyperslab::{Dtype, Error, Limits, Result, Selection, Shape, npy};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub(super) struct Args {
 const BLOCK: u64 = 4096;
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let target = Target::parse(&args.target);
+    let target = super::super::target(&args.target);
     let selection = match target.readings()?.as_slice() {
         [place] if place.path.is_empty() && place.attribute.is_none() => place.selection.clone(),
         _ => return Err(Error::usage("a log is named by its file alone").file(target.file()).into()),

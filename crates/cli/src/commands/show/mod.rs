@@ -52,7 +52,7 @@ struct Form {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let target = Target::parse(&args.target);
+    let target = super::target(&args.target);
     run_target(args, &target).map_err(|stop| match stop {
         Stop::Error(e) => Stop::Error(e.file(target.file())),
         output => output,

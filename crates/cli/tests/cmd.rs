@@ -1,0 +1,38 @@
+//! What commands print, as snapshots in `cmd/*.md`, on the project's fixtures and on files that the cases make.
+//!
+//! `TRYCMD=overwrite cargo test -p hyperslab-cli --test cmd` writes the snapshots anew; read the difference.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic here is the failure report")]
+
+use std::path::Path;
+
+/// Fixtures that the cases use, under the names that they have there.
+const FILES: [(&str, &str); 13] = [
+    ("demo/jacksboro_fault_dem.npz", "dem.npz"),
+    ("demo/solver_a.nco", "solver.nco"),
+    ("demo/pack.nco", "pack.nco"),
+    ("demo/messages.bin", "messages.bin"),
+    ("hdf5/tree_latest_2.0.h5", "tree.h5"),
+    ("hdf5/types_latest_2.0.h5", "types.h5"),
+    ("npy/struct_flat.npy", "struct.npy"),
+    ("npy/type_f4.npy", "f4.npy"),
+    ("npy/shape_f_order.npy", "f_order.npy"),
+    ("npz/groups.npz", "groups.npz"),
+    ("raw/name_int32_4_5.dat", "name_int32_4_5.dat"),
+    ("nco/meta_nested.nco", "nested.nco"),
+    ("larpix/generated_sizes_2.0.h5", "log.h5"),
+];
+
+#[test]
+fn commands_print_what_they_did() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = tempfile::tempdir().unwrap();
+    for (from, to) in FILES {
+        std::fs::copy(here.join("../../fixtures/files").join(from), dir.path().join(to)).unwrap();
+    }
+    for name in ["truncated_data.npy", "crc_deflated.npz", "pickle_runs.nco", "header_sum.h5"] {
+        std::fs::copy(here.join("../../fixtures/hostile").join(name), dir.path().join(name)).unwrap();
+    }
+    // The only test of this binary: nobody else has a current directory here.
+    std::env::set_current_dir(dir.path()).unwrap();
+    trycmd::TestCases::new().case(here.join("tests/cmd/*.md"));
+}
