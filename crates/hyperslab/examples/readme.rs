@@ -3,7 +3,7 @@
 use hyperslab::hdf5::image;
 use hyperslab::larpix::log::{LogOptions, LogReader, LogWriter};
 use hyperslab::nco::{self, Policy};
-use hyperslab::{Container, Limits, Result, Selection, View, testing};
+use hyperslab::{Limits, Result, Selection, View, testing};
 
 fn main() -> Result<()> {
     let limits = Limits::default();
