@@ -6,7 +6,7 @@ use hyperslab_core::{Container, Limits, NodeKind, Selection, Value, View, digest
 use hyperslab_hdf5::{File, Writer, image, testing::repair};
 use std::time::{Duration, Instant};
 
-/// Mutations of each file; `cargo xtask soak` is the place for many.
+/// Mutations of each file, unless `HYPERSLAB_ROUNDS` asks for more.
 const ROUNDS: u64 = 60;
 /// Files of the corpus that are not longer than this are damaged too.
 const SMALL: u64 = 24 << 10;
@@ -100,10 +100,11 @@ fn small_files() -> Vec<Vec<u8>> {
 
 #[test]
 fn mutations_are_survived() {
+    let rounds = std::env::var("HYPERSLAB_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
     let mut numbers = Numbers(0x5eed_0001);
     let (mut count, mut opened, mut slowest) = (0u32, 0u32, Duration::ZERO);
     for original in ours().into_iter().chain(small_files()) {
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             let mut file = original.clone();
             damage(&mut file, &mut numbers);
             let start = Instant::now();
