@@ -18,11 +18,26 @@ impl NewFile {
     /// Starts a file that will appear at `target`; `replace` allows a file that is already there to be replaced.
     ///
     /// # Errors
-    /// `Usage` when the target exists and must not be replaced, `Io` when its directory cannot be written.
+    /// `Usage` when the target exists and must not be replaced or is no regular file, `Io` when its directory
+    /// cannot be written.
     pub fn create(target: impl AsRef<Path>, replace: bool) -> Result<NewFile> {
-        let target = target.as_ref().to_path_buf();
-        if !replace && target.symlink_metadata().is_ok() {
-            return Err(exists(&target));
+        let mut target = target.as_ref().to_path_buf();
+        if let Ok(there) = target.symlink_metadata() {
+            if !replace {
+                return Err(exists(&target));
+            }
+            // A link stays a link: what it names is replaced.
+            if there.is_symlink() {
+                target = target
+                    .canonicalize()
+                    .map_err(|e| Error::io(e, "cannot follow the link").file(&target))?;
+            }
+            // A rename would put a file in the place of a device or a pipe.
+            if !target.metadata().is_ok_and(|m| m.is_file()) {
+                return Err(Error::usage("is not a regular file, so it is not replaced")
+                    .file(&target)
+                    .hint("write to '-' for standard output"));
+            }
         }
         let dir = match target.parent() {
             Some(p) if !p.as_os_str().is_empty() => p,
@@ -110,6 +125,22 @@ mod tests {
         let f = NewFile::create(&path, true).unwrap();
         drop(f);
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_stay_and_links_stay_links() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        assert!(NewFile::create(dir.path(), true).is_err());
+        assert!(NewFile::create("/dev/null", true).is_err());
+        std::fs::write(&real, b"old").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let mut f = NewFile::create(&link, true).unwrap();
+        f.write_all(b"new").unwrap();
+        f.commit().unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read(&real).unwrap(), b"new");
     }
 
     #[test]

@@ -140,6 +140,11 @@ impl Show<'_> {
             answer = Answer::Failed;
         }
         match arrays.as_slice() {
+            // JSON carries the error in its document.
+            [Node { error: Some(e), .. }] if !form.json => {
+                exit::say(e);
+                answer = Answer::Failed;
+            }
             [one] => self.array(one, &place.selection)?,
             _ if !place.selection.is_all() || form.csv || form.npy || form.raw || form.hex => {
                 return Err(self.not_one(&arrays).into());
@@ -161,6 +166,11 @@ impl Show<'_> {
                 writeln!(out)?;
             }
             writeln!(out, "{} {}", paint(NAME, &text::name(&node.path)), paint(DIM, &kind_of(node)))?;
+            if let Some(e) = &node.error {
+                exit::say(e);
+                answer = Answer::Failed;
+                continue;
+            }
             match self.text(node, &Selection::ALL, &mut out) {
                 Err(Stop::Error(e)) => {
                     exit::say(&e.file(self.target.file()));
