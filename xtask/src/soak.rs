@@ -25,7 +25,7 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     if names.is_empty() {
         let start = Instant::now();
         let mut tests = cargo();
-        tests.args(["test", "--workspace", "--all-features", "--release", "--", "--nocapture"]);
+        tests.args(["test", "--workspace", "--all-features", "--", "--nocapture"]);
         tests.env("HYPERSLAB_SOAK", "1");
         let count = with_oracles(&mut tests)?;
         failed += usize::from(!count.success);
