@@ -21,24 +21,7 @@ impl NewFile {
     /// `Usage` when the target exists and must not be replaced or is no regular file, `Io` when its directory
     /// cannot be written.
     pub fn create(target: impl AsRef<Path>, replace: bool) -> Result<NewFile> {
-        let mut target = target.as_ref().to_path_buf();
-        if let Ok(there) = target.symlink_metadata() {
-            if !replace {
-                return Err(exists(&target));
-            }
-            // A link stays a link: what it names is replaced.
-            if there.is_symlink() {
-                target = target
-                    .canonicalize()
-                    .map_err(|e| Error::io(e, "cannot follow the link").file(&target))?;
-            }
-            // A rename would put a file in the place of a device or a pipe.
-            if !target.metadata().is_ok_and(|m| m.is_file()) {
-                return Err(Error::usage("is not a regular file, so it is not replaced")
-                    .file(&target)
-                    .hint("write to '-' for standard output"));
-            }
-        }
+        let target = place(target.as_ref(), replace)?;
         let dir = match target.parent() {
             Some(p) if !p.as_os_str().is_empty() => p,
             _ => Path::new("."),
@@ -78,6 +61,28 @@ impl NewFile {
             _ => Error::io(e.error, "cannot put the new file in place").file(&target),
         })
     }
+}
+
+/// Where a file that is to appear at `target` really goes: a link stays a link, and what it names is replaced.
+///
+/// # Errors
+/// `Usage` when something is there and must not be replaced or is no regular file: a rename would put a file in the
+/// place of a device or a pipe.
+pub fn place(target: &Path, replace: bool) -> Result<PathBuf> {
+    let Ok(there) = target.symlink_metadata() else { return Ok(target.to_path_buf()) };
+    if !replace {
+        return Err(exists(target));
+    }
+    let target = match there.is_symlink() {
+        true => target.canonicalize().map_err(|e| Error::io(e, "cannot follow the link").file(target))?,
+        false => target.to_path_buf(),
+    };
+    if !target.metadata().is_ok_and(|m| m.is_file()) {
+        return Err(Error::usage("is not a regular file, so it is not replaced")
+            .file(&target)
+            .hint("write to '-' for standard output"));
+    }
+    Ok(target)
 }
 
 fn exists(target: &Path) -> Error {

@@ -123,9 +123,7 @@ pub fn convert(
 fn free(out: &Path, output: Output, replace: bool) -> Result<()> {
     let beside = (output == Output::Raw).then(|| sidecar::path_of(out));
     for file in [Some(out), beside.as_deref()].into_iter().flatten() {
-        if !replace && file.symlink_metadata().is_ok() {
-            return Err(exists(file));
-        }
+        crate::output::place(file, replace)?;
     }
     Ok(())
 }
@@ -170,6 +168,7 @@ fn put_in_place(made: &Path, out: &Path, output: Output, replace: bool) -> Resul
 }
 
 fn rename(made: &Path, out: &Path, replace: bool) -> Result<()> {
+    let out = &crate::output::place(out, replace)?;
     let made =
         tempfile::TempPath::try_from_path(made).map_err(|e| Error::io(e, "cannot rename").file(out))?;
     let done = if replace { made.persist(out) } else { made.persist_noclobber(out) };

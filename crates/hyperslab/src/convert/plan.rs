@@ -75,6 +75,12 @@ impl Plan {
             NodeKind::Link => self.lose(&node.path, "a link is not carried over"),
             NodeKind::Type => self.lose(&node.path, "a named type is not carried over"),
             NodeKind::Array => {
+                if node.chunks.is_some() && output == Output::Hdf5 {
+                    let path = &node.path;
+                    self.notes.push(format!(
+                        "{path:?} was chunked; the new file has it contiguous, of fixed shape and uncompressed"
+                    ));
+                }
                 let (Some(dtype), Some(shape)) = (node.dtype, node.shape) else {
                     return self.lose(&node.path, "an array without elements or shape is not carried over");
                 };
