@@ -3,6 +3,7 @@
 use super::headerless::Headerless;
 use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
+use crate::progress::Wheel;
 use hyperslab::npy::filename;
 use hyperslab::{
     ArrayOptions, ConvertOptions, Converted, Error, Output, Result, Target, Value, convert, json,
@@ -84,6 +85,7 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         limits: open.limits,
     };
     let metadata = metadata(args)?;
+    let wheel = Wheel::start("converting");
     if args.out == Path::new("-") {
         let Some(output) = options.output else {
             return Err(exit::usage("say what to write to standard output: --to npy, npz, h5, nco or raw"));
@@ -91,6 +93,7 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         let dir = tempfile::tempdir().map_err(|e| Error::io(e, "cannot make a temporary directory"))?;
         let file = dir.path().join("out").with_extension(output.extension());
         let done = convert(&*container, &place, &file, metadata, &options)?;
+        drop(wheel);
         report(&done);
         let mut made = std::fs::File::open(&file).map_err(|e| Error::io(e, "cannot open"))?;
         let mut out = output::bytes();
@@ -99,6 +102,7 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         return Ok(Answer::Yes);
     }
     let done = convert(&*container, &place, &args.out, metadata, &options)?;
+    drop(wheel);
     report(&done);
     if args.name_scheme {
         // The name is the result here.
