@@ -137,3 +137,23 @@ pub(super) fn contents(file: &Path) -> Result<Contents> {
     let container: Box<dyn Container> = open(file)?;
     Contents::of(&*container, "")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_counted_and_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut out = Vec::new();
+        let mut demo = Demo::new(Folder::open(dir.path()).unwrap(), &mut out);
+        demo.step("good", "", |_| Ok(Check::new(|| Ok(None))));
+        demo.step("bad", "", |_| Ok(Check::new(|| Ok(Some(Error::invalid("other bytes"))))));
+        demo.step("broken", "", |_| Err(Error::invalid("no file")));
+        assert_eq!((demo.steps, demo.differ), (3, 2));
+        demo.finish().unwrap();
+        let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+        let words: Vec<&str> = text.lines().filter_map(|l| l.split_whitespace().last()).collect();
+        assert_eq!(words, ["agreement", "same", "DIFFERS", "DIFFERS"]);
+    }
+}
