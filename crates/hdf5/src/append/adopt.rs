@@ -10,8 +10,8 @@ use super::existing::StoredColumn;
 use super::object::{Message, Object};
 use super::open::{Existing, Parts};
 use super::order::switch;
-use super::page::{ColumnLayout, Contents, HEADERS, PAGE, Page, SECTOR, State, Touched};
-use super::schema::{area, attribute_info_message, message};
+use super::page::{ColumnLayout, Contents, GUARD, HEADERS, PAGE, Page, SECTOR, State, Touched};
+use super::schema::{DEFLATE, area, attribute_info_message, message};
 use super::storage::Storage;
 use super::{Appender, Options};
 use crate::filter;
@@ -19,13 +19,13 @@ use crate::format::message::attribute_info::AttributeInfo;
 use crate::format::message::continuation::Continuation;
 use crate::format::message::link::{Link, Target};
 use crate::format::message::link_info::LinkInfo;
-use crate::format::message::{datatype, kind};
+use crate::format::message::{datatype, filter_pipeline, kind};
 use crate::format::object_header::SHARED;
 use crate::format::superblock::Superblock;
 use crate::format::{Sizes, checksum};
 use crate::index::Chunk;
 use crate::index::extensible_array::ExtensibleArray;
-use hyperslab_core::{Error, Result, ResultExt};
+use hyperslab_core::{Dtype, Error, Result, ResultExt};
 
 /// The message that counts the links to an object.
 const REFERENCE_COUNT: u16 = 0x16;
@@ -161,7 +161,10 @@ impl<S: Storage> Existing<S> {
             let mut body = Vec::new();
             datatype::emit(&c.dtype, &mut body)?;
             let mut messages = vec![message(kind::DATATYPE, 1, body)];
-            let made = [kind::DATASPACE, kind::DATATYPE, kind::LAYOUT];
+            let made = [kind::DATASPACE, kind::DATATYPE, kind::LAYOUT, kind::FILTER_PIPELINE];
+            if let Some(m) = filters(c)? {
+                messages.push(m);
+            }
             messages.extend(kept(&c.object).filter(|m| !made.contains(&m.kind)));
             let layout = ColumnLayout { chunk_rows: c.chunk_rows, width: c.width() };
             // Dataspace and layout take some of the room themselves.
@@ -221,9 +224,29 @@ impl<S: Storage> Existing<S> {
     }
 }
 
+/// The filters of a column, in a form in which plain chunks are safe from libhdf5: a chunk that it rewrites must get
+/// another size (see [`ColumnSpec::deflate`](super::ColumnSpec::deflate)). References into a heap deflate well,
+/// other rows are stored at level 0; what is deflated already is read as before.
+fn filters(column: &StoredColumn) -> Result<Option<Message>> {
+    if column.filters.is_empty() {
+        return Ok(None);
+    }
+    let mut filters = column.filters.clone();
+    let Some(deflate) = filters.iter_mut().find(|f| f.id == DEFLATE) else {
+        return Err(Error::unsupported("filters without deflate in a dataset that is to grow")
+            .object(format!("/{}", column.name)));
+    };
+    if !matches!(column.dtype, Dtype::Vlen(_)) {
+        deflate.values = vec![0];
+    }
+    let mut body = Vec::new();
+    filter_pipeline::emit(&filters, &mut body)?;
+    Ok(Some(message(kind::FILTER_PIPELINE, 1, body)))
+}
+
 /// The messages of a header that go with it when it moves.
 fn kept(object: &Object) -> impl Iterator<Item = Message> {
-    let gone = |m: &&Message| !matches!(m.kind, kind::NIL | kind::CONTINUATION | REFERENCE_COUNT);
+    let gone = |m: &&Message| !matches!(m.kind, kind::NIL | kind::CONTINUATION | REFERENCE_COUNT | GUARD);
     object.messages.iter().filter(gone).map(|m| message(m.kind, m.flags, m.body.clone()))
 }
 

@@ -22,7 +22,7 @@ use hyperslab_core::{Dtype, Error, Limits, Result, ResultExt, Source};
 /// Which members of the root group are meant.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
-    /// The datasets that grow together. Where their lengths are one shared message, it lies with the last of them.
+    /// The datasets that grow together. Where their lengths are one shared message, it lies with the first of them.
     pub columns: &'a [&'a str],
     /// The group that describes them, and its attribute that holds the time of the last publish.
     pub group: Option<(&'a str, Option<&'a str>)>,
@@ -36,7 +36,7 @@ pub(super) struct StoredColumn {
     pub(super) dtype: Dtype,
     /// Its length.
     pub(super) rows: u64,
-    /// Whether its length is the shared message of the last column.
+    /// Whether its length is that of the first column.
     pub(super) shared: bool,
     pub(super) chunk_rows: u64,
     pub(super) filters: Vec<Filter>,
@@ -98,11 +98,11 @@ impl Stored {
             found.ok_or_else(|| Error::usage(format!("no member {name:?} in the root group")))
         };
         let addresses = names.columns.iter().map(|n| address(n)).collect::<Result<Vec<_>>>()?;
-        let last = addresses.last().copied();
+        let first = addresses.first().copied();
         let mut columns = Vec::new();
         for (name, &at) in names.columns.iter().zip(&addresses) {
             let read = Object::read(source, at, sizes, limits)
-                .and_then(|o| column(source, name, o, &superblock, last, limits));
+                .and_then(|o| column(source, name, o, &superblock, first, limits));
             columns.push(read.in_object(&format!("/{name}"))?);
         }
         let group = match names.group {
@@ -150,7 +150,7 @@ fn column(
     name: &str,
     object: Object,
     superblock: &Superblock,
-    last: Option<u64>,
+    first: Option<u64>,
     limits: &Limits,
 ) -> Result<StoredColumn> {
     let sizes = superblock.sizes;
@@ -160,7 +160,7 @@ fn column(
     }
     let dtype = datatype::parse(&m.body, sizes, m.offset)?;
     let m = object.one(kind::DATASPACE, "dataspace")?;
-    let (space, shared) = dataspace(source, m, superblock, last, limits)?;
+    let (space, shared) = dataspace(source, m, superblock, first, limits)?;
     if space.dims.len() != 1 || space.max.as_ref().is_none_or(|max| max[..] != [UNLIMITED]) {
         return Err(
             Error::unsupported(format!("shape {} cannot grow without limit", space.dims)).at(m.offset)
@@ -191,12 +191,12 @@ fn column(
     Ok(StoredColumn { name, object, dtype, rows, shared, chunk_rows, filters, index })
 }
 
-/// The dataspace of a column: its own, or the one in the header of the last column.
+/// The dataspace of a column: its own, or the one in the header of the first column.
 fn dataspace(
     source: &dyn Source,
     m: &Message,
     superblock: &Superblock,
-    last: Option<u64>,
+    first: Option<u64>,
     limits: &Limits,
 ) -> Result<(Dataspace, bool)> {
     let sizes = superblock.sizes;
@@ -204,7 +204,7 @@ fn dataspace(
         return Ok((Dataspace::parse(&m.body, sizes, m.offset)?, false));
     }
     match Shared::parse(&m.body, sizes, m.offset)? {
-        Shared::Object(at) if Some(at) == last => {
+        Shared::Object(at) if Some(at) == first => {
             let other = Object::read(source, at, sizes, limits)?;
             let m = other.one(kind::DATASPACE, "dataspace")?;
             if m.flags & SHARED != 0 {

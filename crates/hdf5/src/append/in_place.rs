@@ -8,7 +8,7 @@ use super::array::{Array, Run};
 use super::existing::StoredColumn;
 use super::object::{Message, Object};
 use super::open::{Existing, Parts};
-use super::page::{ColumnLayout, PAGE, Page, SECTOR, Slot, State, Touched, recorded_end};
+use super::page::{ColumnLayout, GUARD, PAGE, Page, SECTOR, Slot, State, Touched, recorded_end};
 use super::schema::message;
 use super::storage::Storage;
 use crate::format::Sizes;
@@ -34,7 +34,7 @@ impl<S: Storage> Existing<S> {
         let eoa = stored.superblock.end;
         let recorded = recorded_end(left.get(..SECTOR).unwrap_or_default(), at, eoa);
         let touched = self.touched_value();
-        let shared = stored.columns.first().is_some_and(|c| c.shared);
+        let shared = stored.columns.iter().any(|c| c.shared);
         let mut state = State { rows: stored.rows(), eoa, end: recorded.unwrap_or(eoa), touched, shared };
         let mut arrays = Vec::new();
         let mut made = Vec::new();
@@ -63,7 +63,7 @@ impl<S: Storage> Existing<S> {
     fn page_as_stored(&self, at: u64) -> Option<Page> {
         let stored = &self.stored;
         let slot = |o: &Object, skip: &dyn Fn(&Message) -> bool| {
-            let kept = o.messages.iter().filter(|m| m.first && !skip(m));
+            let kept = o.messages.iter().filter(|m| m.first && m.kind != GUARD && !skip(m));
             let messages = kept.map(|m| message(m.kind, m.flags, m.body.clone())).collect();
             Some(Slot { address: o.address, len: usize::try_from(o.prefix.len()).ok()?, messages })
         };

@@ -67,7 +67,7 @@ pub(super) struct State {
     pub(super) end: u64,
     /// Time of the last publish.
     pub(super) touched: f64,
-    /// Whether all columns share the length of the last.
+    /// Whether all columns share the length of the first, and libraries are kept from writing.
     pub(super) shared: bool,
 }
 
@@ -114,7 +114,8 @@ impl Page {
             .columns
             .iter()
             .map(|(name, messages, layout)| {
-                column_area(messages, layout, 0, 0, None).map_err(|e| e.object(format!("/{name}")))
+                column_area(messages, layout, 0, Length::Own(0), true)
+                    .map_err(|e| e.object(format!("/{name}")))
             })
             .map(|a| a.map(|a| need(&a)))
             .collect::<Result<Vec<_>>>()?;
@@ -138,7 +139,7 @@ impl Page {
         }
         let group_need = match &contents.group {
             Some((name, messages, touched)) => {
-                let n = need(&group_area(messages, touched.as_ref(), 0.0)?);
+                let n = need(&group_area(messages, touched.as_ref(), 0.0, true)?);
                 if n > SECTOR {
                     return Err(Error::unsupported(format!("a header of {n} bytes does not fit a sector"))
                         .object(format!("/{name}")));
@@ -177,11 +178,14 @@ impl Page {
         } else {
             out.put_zeros(LEN_V2);
         }
-        let last = self.columns.len().saturating_sub(1);
-        let shared_with = self.columns.last().map(|(slot, _)| slot.address).filter(|_| state.shared);
+        let first = self.columns.first().map(|(slot, _)| slot.address).filter(|_| state.shared);
         for (i, (slot, layout)) in self.columns.iter().enumerate() {
-            let shared = shared_with.filter(|_| i != last);
-            self.put(slot, column_area(&slot.messages, layout, self.array_at(i), state.rows, shared)?, out)?;
+            let length = match first {
+                Some(address) if i > 0 => Length::Of(address),
+                _ => Length::Own(state.rows),
+            };
+            let area = column_area(&slot.messages, layout, self.array_at(i), length, state.shared)?;
+            self.put(slot, area, out)?;
         }
         pad(start + SECTOR - RECORD, out)?;
         let record = out.len();
@@ -199,7 +203,7 @@ impl Page {
         }
         if let Some((slot, touched)) = &self.group {
             pad(start + slot.address.saturating_sub(self.at) as usize, out)?;
-            self.put(slot, group_area(&slot.messages, touched.as_ref(), state.touched)?, out)?;
+            self.put(slot, group_area(&slot.messages, touched.as_ref(), state.touched, state.shared)?, out)?;
         }
         pad(start + HEADERS, out)
     }
@@ -245,21 +249,40 @@ fn pad(len: usize, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// Whose length a column has.
+#[derive(Clone, Copy)]
+enum Length {
+    Own(u64),
+    /// That of the column whose header is at this address.
+    Of(u64),
+}
+
+/// A message that no library knows, with the flag that keeps those from opening the object who could write to it.
+/// Readers pass over it. It stands in the headers while their lengths are shared: no library can change a shared
+/// length, but some would find out too late.
+pub(super) const GUARD: u16 = 0xFE;
+const GUARD_FLAGS: u8 = 0x08;
+const GUARD_BODY: &[u8; 24] = b"being written, Hyperslab";
+
+fn guard(on: bool) -> Option<Message> {
+    on.then(|| message(GUARD, GUARD_FLAGS, GUARD_BODY.to_vec()))
+}
+
 /// The header of a column: its dataspace, or a reference to the one that it shares, comes first, its layout last.
 fn column_area(
     messages: &[Message],
     layout: &ColumnLayout,
     array: u64,
-    rows: u64,
-    shared: Option<u64>,
+    length: Length,
+    guarded: bool,
 ) -> Result<MessageArea> {
     let mut body = Vec::new();
-    let flags = match shared {
-        Some(address) => {
+    let flags = match length {
+        Length::Of(address) => {
             Shared::emit_object(address, &mut body);
             SHARED
         }
-        None => {
+        Length::Own(rows) => {
             Dataspace::growing([rows].into(), [UNLIMITED].into()).emit(&mut body)?;
             0
         }
@@ -269,12 +292,18 @@ fn column_area(
     let chunk = [layout.chunk_rows];
     layout::emit_extensible_array(&chunk, layout.width, &Parameters::STANDARD, array, &mut body)?;
     let last = message(kind::LAYOUT, 0, body);
-    area([&space].into_iter().chain(messages).chain([&last]))
+    area([&space].into_iter().chain(messages).chain([&last]).chain(&guard(guarded)))
 }
 
-fn group_area(messages: &[Message], touched: Option<&Touched>, time: f64) -> Result<MessageArea> {
-    let Some(t) = touched else { return area(messages) };
+fn group_area(
+    messages: &[Message],
+    touched: Option<&Touched>,
+    time: f64,
+    guarded: bool,
+) -> Result<MessageArea> {
+    let guard = guard(guarded);
+    let Some(t) = touched else { return area(messages.iter().chain(&guard)) };
     let (before, after) = messages.split_at_checked(t.position).unwrap_or((messages, &[]));
     let attribute = f64_message(&t.name, time)?;
-    area(before.iter().chain([&attribute]).chain(after))
+    area(before.iter().chain([&attribute]).chain(after).chain(&guard))
 }

@@ -28,7 +28,12 @@ pub struct ColumnSpec {
     pub dtype: Dtype,
     /// Rows of one chunk.
     pub chunk_rows: u64,
-    /// Deflate level in the dataset's filter list. Chunks written here skip it; other libraries' do not.
+    /// Deflate level in the dataset's filter list. Chunks written here skip it; those that another library writes
+    /// when it continues the file do not.
+    ///
+    /// It must be 0, which stores bytes as they are in a slightly longer stream, unless deflated chunks are certain
+    /// to be shorter than plain ones: libhdf5 (1.12 to 2.0) does not update the list of skipped filters when it
+    /// deflates a plain chunk to exactly the same size, and then reads it wrongly.
     pub deflate: Option<u32>,
 }
 

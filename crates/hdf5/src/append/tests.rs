@@ -6,6 +6,7 @@ use hyperslab_core::dtype::{Struct, VlenType};
 use hyperslab_core::source::SliceSource;
 use std::sync::Arc;
 
+mod oracle;
 mod power;
 mod prefixes;
 mod recorder;
@@ -19,9 +20,10 @@ pub(super) const NAMES: Names<'static> =
 pub(super) fn schema(chunk_rows: u64) -> Schema {
     let vlen = Dtype::Vlen(Arc::new(VlenType { base: Dtype::U8, size: 16 }));
     let headers = Dtype::Struct(Arc::new(Struct::packed([("io_groups".to_owned(), Dtype::U8)])));
-    let column = |name: &str, dtype| ColumnSpec { name: name.into(), dtype, chunk_rows, deflate: Some(4) };
+    let column =
+        |name: &str, dtype, level| ColumnSpec { name: name.into(), dtype, chunk_rows, deflate: Some(level) };
     Schema {
-        columns: vec![column("msgs", vlen), column("msg_headers", headers)],
+        columns: vec![column("msgs", vlen, 4), column("msg_headers", headers, 0)],
         group: Some(GroupSpec {
             name: "meta".into(),
             attributes: vec![

@@ -22,7 +22,11 @@ const IO_GROUPS: &str = "io_groups";
 pub(super) fn schema(version: &str, io_version: Option<&str>, created: f64, chunk_rows: u64) -> Schema {
     let messages = Dtype::Vlen(Arc::new(VlenType { base: Dtype::U8, size: 16 }));
     let headers = Dtype::Struct(Arc::new(Struct::packed([(IO_GROUPS.to_owned(), Dtype::U8)])));
-    let column = |name: &str, dtype| ColumnSpec { name: name.into(), dtype, chunk_rows, deflate: Some(4) };
+    // larpix-control's level is 4. See `ColumnSpec::deflate` for why it must be 0 where a chunk may not shrink:
+    // references always do, unless there are only a few.
+    let level = if chunk_rows < 64 { 0 } else { 4 };
+    let column =
+        |name: &str, dtype, level| ColumnSpec { name: name.into(), dtype, chunk_rows, deflate: Some(level) };
     let mut attributes = vec![
         ("version".into(), AttributeValue::Text(version.into())),
         ("created".into(), AttributeValue::F64(created)),
@@ -30,7 +34,7 @@ pub(super) fn schema(version: &str, io_version: Option<&str>, created: f64, chun
     ];
     attributes.extend(io_version.map(|v| ("io_version".into(), AttributeValue::Text(v.into()))));
     Schema {
-        columns: vec![column("msgs", messages), column("msg_headers", headers)],
+        columns: vec![column("msgs", messages, level), column("msg_headers", headers, 0)],
         group: Some(GroupSpec { name: "meta".into(), attributes, touched: Some("modified".into()) }),
     }
 }

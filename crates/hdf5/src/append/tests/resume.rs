@@ -4,7 +4,7 @@ use super::prefixes::every_prefix;
 use super::*;
 
 /// A change that another program may have made makes the file be adopted: a byte of the free room in a header.
-fn touched_by_another(image: &mut [u8]) {
+pub(super) fn touched_by_another(image: &mut [u8]) {
     let live = Live::open(SliceSource(image), &NAMES).unwrap();
     let at = live.stored.columns[0].object.address as usize;
     let len = live.stored.columns[0].object.prefix.len() as usize;

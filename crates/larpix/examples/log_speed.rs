@@ -1,0 +1,87 @@
+//! How fast the log is on this machine: appends by several batch sizes, a scan, one commit and one look by a reader.
+//!
+//! `cargo run --release -p hyperslab-larpix --example log_speed [DIRECTORY]`; `/dev/shm` when none is given.
+
+use hyperslab_core::Result;
+use hyperslab_larpix::log::{LogOptions, LogReader, LogWriter, Sync};
+use std::path::PathBuf;
+use std::time::Instant;
+
+const BYTES: usize = 206;
+
+/// Nanoseconds that this thread has run: on a busy machine the clock says little.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0)
+}
+
+fn main() -> Result<()> {
+    let dir = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "/dev/shm".into()));
+    let path = dir.join(format!("hyperslab-log-speed-{}.h5", std::process::id()));
+    let message: Vec<u8> = (0..BYTES).map(|i| i as u8).collect();
+    let mut last = 0;
+    for (sync, batch, total) in [
+        (Sync::None, 1, 200_000),
+        (Sync::None, 10, 1_000_000),
+        (Sync::None, 100, 4_000_000),
+        (Sync::None, 1000, 8_000_000),
+        (Sync::None, 10_000, 8_000_000),
+        (Sync::Ordered, 1000, 200_000),
+        (Sync::Durable, 1000, 200_000),
+        (Sync::None, 1000, 10_000_000),
+    ] {
+        let _ = std::fs::remove_file(&path);
+        let options = LogOptions { sync, commit_bytes: usize::MAX, ..LogOptions::default() };
+        let mut log = LogWriter::create(&path, &options)?;
+        let (start, ran) = (Instant::now(), cpu());
+        for _ in 0..total / batch {
+            log.append_all((0..batch).map(|i| (i as u8, message.as_slice())))?;
+            log.commit()?;
+        }
+        let (took, ran) = (start.elapsed().as_secs_f64(), (cpu() - ran) / 1e9);
+        log.close()?;
+        let size = std::fs::metadata(&path).map_or(0, |m| m.len()) as f64;
+        println!(
+            "append by {batch:>6}, {sync:?}: {:>8.3} M msg/s, {:.3} M per second of this thread, file {:.3} x payload",
+            total as f64 / took / 1e6,
+            total as f64 / ran / 1e6,
+            size / (total as usize * BYTES) as f64
+        );
+        last = total;
+    }
+    let reader = LogReader::open(&path)?;
+    for _ in 0..3 {
+        let (start, ran) = (Instant::now(), cpu());
+        let mut sum = 0u64;
+        reader.for_each(0..last, |_, g, m| {
+            sum += u64::from(g) + u64::from(m[17]) + m.len() as u64;
+            Ok(())
+        })?;
+        let (took, ran) = (start.elapsed().as_secs_f64(), (cpu() - ran) / 1e9);
+        let speed = |s: f64| last as f64 / s / 1e6;
+        println!("scan: {:.3} M msg/s, {:.3} M per second of this thread ({sum})", speed(took), speed(ran));
+    }
+    let mut reader = reader;
+    let start = Instant::now();
+    for _ in 0..10_000 {
+        reader.refresh()?;
+    }
+    println!("refresh: {:.2} µs", start.elapsed().as_secs_f64() * 100.0);
+    let start = Instant::now();
+    for i in 0..10_000 {
+        reader.read(last - 1 - i..last - i)?;
+    }
+    println!("read one of the last: {:.2} µs", start.elapsed().as_secs_f64() * 100.0);
+    let start = Instant::now();
+    for _ in 0..1000 {
+        LogReader::open(&path)?;
+    }
+    println!("open: {:.2} µs", start.elapsed().as_secs_f64() * 1000.0);
+    let start = Instant::now();
+    for _ in 0..100 {
+        LogWriter::open(&path, &LogOptions::default())?.close()?;
+    }
+    println!("open for appending and close: {:.2} µs", start.elapsed().as_secs_f64() * 10_000.0);
+    let _ = std::fs::remove_file(&path);
+    Ok(())
+}
