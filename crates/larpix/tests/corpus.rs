@@ -148,23 +148,30 @@ for a in range(2, len(sys.argv), 2):
     }
 }
 
-/// The log that a kill of larpix-control damaged: said, not misread.
+/// The log that a killed larpix-control left marked as open: refused, and taken over only when told.
 #[test]
-fn a_damaged_log_is_said() {
+fn a_marked_log_is_said_and_taken_over() {
     let Some(corpus) = testing::corpus() else { return };
-    let path = corpus.join("larpix/bad0_ack600_att700.h5");
-    let copy = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(copy.path(), std::fs::read(&path).unwrap()).unwrap();
-    let e = LogWriter::open(copy.path(), &LogOptions::default()).unwrap_err();
-    println!("{e}");
-    assert_eq!(std::fs::read(copy.path()).unwrap(), std::fs::read(&path).unwrap());
-    match LogReader::open(&path) {
-        Ok(r) => println!(
-            "{} messages, uneven: {:?}, read: {:?}",
-            r.len(),
-            r.uneven(),
-            r.read(0..r.len()).map(|m| m.len())
-        ),
-        Err(e) => println!("{e}"),
+    let original = std::fs::read(corpus.join("larpix/bad0_ack600_att700.h5")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bad0.h5");
+    std::fs::write(&path, &original).unwrap();
+    let e = LogWriter::open(&path, &LogOptions::default()).unwrap_err();
+    assert_eq!(e.kind(), hyperslab_core::Kind::Conflict);
+    assert_eq!(std::fs::read(&path).unwrap(), original);
+    let reader = LogReader::open(&path).unwrap();
+    let n = reader.len();
+    assert!((600..=700).contains(&n), "{n} of 600 acknowledged and 700 attempted");
+    let before = reader.read(0..n).unwrap();
+    let mut log = LogWriter::open(&path, &LogOptions { take_over: true, ..LogOptions::default() }).unwrap();
+    log.append(7, b"and on").unwrap();
+    log.close().unwrap();
+    let reader = LogReader::open(&path).unwrap();
+    assert_eq!(reader.len(), n + 1);
+    assert!(reader.read(0..n).unwrap().iter().eq(before.iter()));
+    for (_, python) in common::pythons() {
+        let script = "print(raw.len_rawfile(sys.argv[1]), len(raw.from_rawfile(sys.argv[1])['msgs']))";
+        let read = common::run(&python, script, &[&path]);
+        assert_eq!(read.trim(), format!("{0} {0}", n + 1));
     }
 }

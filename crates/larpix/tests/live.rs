@@ -107,3 +107,78 @@ fn readers_of_a_growing_log_see_no_error() {
         });
     }
 }
+
+/// A log that larpix-control writes, opening and closing it for every batch, is followed too.
+#[test]
+fn a_log_that_larpix_control_writes_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    for (version, python) in pythons() {
+        let path = dir.path().join(format!("{version}.h5"));
+        LogWriter::create(&path, &LogOptions::default()).unwrap().close().unwrap();
+        let total = 3000;
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                // Not kept out by our opening the log between its own opens: readers of ours take no lock.
+                let script = r#"
+n = 0
+k = 0
+while n < 3000:
+    k += 1
+    step = min([1, 7, 100, 400][k % 4], 3000 - n)
+    append(sys.argv[1], n, n + step)
+    n += step
+"#;
+                run(&python, script, &[&path]);
+            });
+            let mut reader = LogReader::open(&path).unwrap();
+            let mut seen = 0;
+            for block in reader.follow(0, Some(Duration::from_secs(20))) {
+                for (group, message) in &block.unwrap() {
+                    assert!((group, message.to_vec()) == common::message(seen), "message {seen}");
+                    seen += 1;
+                }
+                if seen == total {
+                    break;
+                }
+            }
+            writer.join().unwrap();
+            assert_eq!(seen, total, "HDF5 {version}");
+        });
+    }
+}
+
+/// The general HDF5 reader sees a live log as it sees a closed one.
+#[test]
+fn a_live_log_is_an_ordinary_file_for_our_own_reader() {
+    use hyperslab_core::{Limits, Selection};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("live.h5");
+    let options = LogOptions { commit_bytes: usize::MAX, ..LogOptions::default() };
+    let mut log = LogWriter::create(&path, &options).unwrap();
+    log.append_all(borrowed(&messages(0..3000))).unwrap();
+    log.commit().unwrap();
+    let look = || {
+        let file = hyperslab_hdf5::File::open(&path).unwrap();
+        let limits = Limits::default();
+        let view = file.read("/msgs", &Selection::ALL, &limits).unwrap();
+        let heap = std::sync::Arc::clone(view.heap().unwrap());
+        let mut i = 0;
+        view.for_each(|reference| {
+            let (count, bytes) = heap.resolve(reference)?;
+            assert!(
+                (count, &*bytes) == (common::message(i).1.len() as u64, &common::message(i).1[..]),
+                "{i}"
+            );
+            i += 1;
+            Ok(())
+        })
+        .unwrap();
+        let headers = file.read("/msg_headers", &Selection::ALL, &limits).unwrap();
+        assert_eq!((i, headers.len()), (3000, 3000));
+        assert!(headers.bytes().unwrap().iter().enumerate().all(|(i, &g)| g == i as u8));
+        assert_eq!(file.attribute("/meta", "version", &limits).unwrap().as_str(), Some("0.0"));
+    };
+    look();
+    log.close().unwrap();
+    look();
+}

@@ -237,16 +237,35 @@ impl<R: Source> Live<R> {
     /// `Invalid` for a damaged attribute, `Io`.
     pub fn attributes(&self) -> Result<Vec<(String, Option<AttributeValue>)>> {
         let mut out = Vec::new();
-        for m in self.stored.group.iter().flat_map(|(_, o)| &o.messages) {
-            if m.kind != kind::ATTRIBUTE {
-                continue;
-            }
-            let a = Attribute::parse(&m.body, m.offset)?;
+        self.each_attribute(|a, offset| {
             let name = String::from_utf8_lossy(a.name).into_owned();
-            let value = self.value(&a).reading("attribute", m.offset)?;
-            out.push((name, value));
-        }
+            out.push((name, self.value(a).reading("attribute", offset)?));
+            Ok(())
+        })?;
         Ok(out)
+    }
+
+    /// One of the group's attributes, if it is there and a single number or text.
+    ///
+    /// # Errors
+    /// As [`Live::attributes`].
+    pub fn attribute(&self, name: &str) -> Result<Option<AttributeValue>> {
+        let mut found = None;
+        self.each_attribute(|a, offset| {
+            if a.name == name.as_bytes() {
+                found = self.value(a).reading("attribute", offset)?;
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn each_attribute(&self, mut f: impl FnMut(&Attribute<'_>, u64) -> Result<()>) -> Result<()> {
+        let messages = self.stored.group.iter().flat_map(|(_, o)| &o.messages);
+        for m in messages.filter(|m| m.kind == kind::ATTRIBUTE) {
+            f(&Attribute::parse(&m.body, m.offset)?, m.offset)?;
+        }
+        Ok(())
     }
 
     fn value(&self, a: &Attribute<'_>) -> Result<Option<AttributeValue>> {

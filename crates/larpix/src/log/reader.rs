@@ -182,9 +182,12 @@ impl LogReader {
     /// # Errors
     /// `Invalid` when it is damaged, `Io`; what was there before is then kept.
     pub fn refresh(&mut self) -> Result<u64> {
-        let done = self.live.refresh().and_then(|n| Ok((n, LogInfo::read(&self.live)?)));
-        let (n, info) = done.map_err(|e| e.file(&self.path))?;
-        self.info = info;
+        // All but the time of the last commit is as it was when the log was made.
+        let done = self.live.refresh().and_then(|n| Ok((n, self.live.attribute("modified")?)));
+        let (n, modified) = done.map_err(|e| e.file(&self.path))?;
+        if let Some(AttributeValue::F64(t)) = modified {
+            self.info.modified = Some(t);
+        }
         Ok(n)
     }
 
