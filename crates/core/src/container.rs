@@ -80,6 +80,17 @@ impl Node {
     }
 }
 
+/// An array's elements in C order, a part at a time: how a container hands out what can only be decoded from its
+/// start.
+pub trait Stream {
+    /// The next part; `None` after the last. The parts, one after the other, hold every element once, in C order;
+    /// their shapes say nothing.
+    ///
+    /// # Errors
+    /// As [`Container::read`]. What checks the whole (a CRC, a count) reports with the last part.
+    fn next_part(&mut self) -> Result<Option<View<'_>>>;
+}
+
 /// An open container.
 pub trait Container: Send + Sync {
     /// The format's short name: `hdf5`, `npy`, `npz`, `nco`, `nco-pack`, `raw`, ..
@@ -97,6 +108,16 @@ pub trait Container: Send + Sync {
     /// # Errors
     /// `Usage` for a path that is not an array, `Invalid`, `Unsupported`, `Limit`, `Io`.
     fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>>;
+
+    /// An array's elements from first to last in bounded memory, where [`read`](Container::read)ing any part of it
+    /// costs as much as the whole; `None` where parts are cheap to read.
+    ///
+    /// # Errors
+    /// As [`Container::read`].
+    fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {
+        let _ = (path, limits);
+        Ok(None)
+    }
 
     /// The metadata of one node, in stored order.
     ///

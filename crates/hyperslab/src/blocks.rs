@@ -1,15 +1,12 @@
 //! An array in parts that fit in memory, in C order.
 
+use crate::container::Stream;
 use crate::{Container, Limits, Node, Result, Selection, Shape, View};
 
 /// Decoded bytes of one part, about.
 const PART: u64 = 32 << 20;
 
 /// Calls `each` with the array's elements, in C order, a part at a time.
-///
-/// Parts are runs of whole rows of the first dimension, and of whole chunks where there are chunks, so that no
-/// chunk is decoded twice. What is stored so that any part costs as much as the whole
-/// ([`reads_whole`]) is one part.
 ///
 /// # Errors
 /// As [`Container::read`], and what `each` returns.
@@ -19,19 +16,61 @@ pub fn for_each(
     limits: &Limits,
     mut each: impl FnMut(&View<'_>) -> Result<()>,
 ) -> Result<()> {
-    let Some(shape) = &node.shape else { return Ok(()) };
-    let rows = rows_per_part(shape, node);
-    let all = shape.first().copied().unwrap_or(1);
-    if rows >= all {
-        return each(&container.read(&node.path, &Selection::ALL, limits)?);
-    }
-    let mut at = 0;
-    while at < all {
-        let end = at.saturating_add(rows).min(all);
-        each(&container.read(&node.path, &Selection::rows(at, end), limits)?)?;
-        at = end;
+    let mut parts = parts(container, node, limits)?;
+    while let Some(part) = parts.next_part()? {
+        each(&part)?;
     }
     Ok(())
+}
+
+/// The array's elements in C order, a part at a time, for a caller who takes them one by one.
+///
+/// Parts are runs of whole rows of the first dimension, and of whole chunks where there are chunks, so that no
+/// chunk is decoded twice; or what the container itself streams. What is stored so that any part costs as much as
+/// the whole ([`reads_whole`]), and is not streamed, is one part.
+///
+/// # Errors
+/// As [`Container::read`].
+pub fn parts<'a>(
+    container: &'a dyn Container,
+    node: &'a Node,
+    limits: &'a Limits,
+) -> Result<Box<dyn Stream + 'a>> {
+    let large = node.nbytes.is_none_or(|n| n > PART);
+    if large && let Some(stream) = container.stream(&node.path, limits)? {
+        return Ok(stream);
+    }
+    let all = node.shape.as_ref().map_or(0, |s| s.first().copied().unwrap_or(1));
+    let rows = node.shape.as_ref().map_or(u64::MAX, |s| rows_per_part(s, node));
+    let done = node.shape.is_none();
+    Ok(Box::new(Rows { container, path: &node.path, limits, at: 0, all, rows, done }))
+}
+
+/// Runs of rows, each read by a selection.
+struct Rows<'a> {
+    container: &'a dyn Container,
+    path: &'a str,
+    limits: &'a Limits,
+    at: u64,
+    all: u64,
+    rows: u64,
+    done: bool,
+}
+
+impl Stream for Rows<'_> {
+    fn next_part(&mut self) -> Result<Option<View<'_>>> {
+        if self.done {
+            return Ok(None);
+        }
+        let end = self.at.saturating_add(self.rows).min(self.all);
+        let selection = match (self.at, end) {
+            (0, end) if end == self.all => Selection::ALL,
+            (at, end) => Selection::rows(at, end),
+        };
+        self.at = end;
+        self.done = end == self.all;
+        self.container.read(self.path, &selection, self.limits).map(Some)
+    }
 }
 
 /// Whether any part of an array costs as much as all of it: the bytes of a row lie all over the file, or can only
