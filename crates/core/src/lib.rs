@@ -5,6 +5,7 @@
 //! Nothing here knows a file format. Nothing here performs I/O but [`source`] and [`output`].
 #![deny(unsafe_code)]
 
+pub mod cast;
 pub mod container;
 pub mod digest;
 pub mod dtype;
