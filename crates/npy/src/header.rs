@@ -185,11 +185,7 @@ fn extents(shape: &Literal<'_>) -> Result<Shape> {
 /// # Errors
 /// `Unsupported` for types that an NPY header cannot describe.
 pub fn emit(dtype: &Dtype, shape: &Shape, order: Order) -> Result<Vec<u8>> {
-    let mut text = String::with_capacity(128);
-    text.push_str("{'descr': ");
-    descr::write(dtype, &mut text)?;
-    let fortran = if order == Order::F { "True" } else { "False" };
-    let _ = write!(text, ", 'fortran_order': {fortran}, 'shape': {shape}, }}");
+    let mut text = dict_text(dtype, shape, order)?;
     let growing = if order == Order::F { shape.last() } else { shape.first() };
     if let Some(extent) = growing {
         let digits = extent.checked_ilog10().unwrap_or(0) as usize + 1;
@@ -204,14 +200,48 @@ pub fn emit(dtype: &Dtype, shape: &Shape, order: Order) -> Result<Vec<u8>> {
     .ok_or_else(|| Error::unsupported(format!("a header of {} bytes", text.len())))
 }
 
+/// A header of exactly `length` bytes, magic to newline, for an array in the place of another.
+///
+/// # Errors
+/// `Unsupported` when the text does not fit, and as [`emit`].
+pub fn emit_within(dtype: &Dtype, shape: &Shape, order: Order, length: usize) -> Result<Vec<u8>> {
+    let text = dict_text(dtype, shape, order)?;
+    let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    let (text, version) = match latin1 {
+        Some(t) if length <= 10 + usize::from(u16::MAX) => (t, 1),
+        Some(t) => (t, 2),
+        None => (text.into_bytes(), 3),
+    };
+    let prefix: usize = if version == 1 { 10 } else { 12 };
+    let room = length.checked_sub(prefix + 1);
+    let Some(padding) = room.and_then(|room| room.checked_sub(text.len())) else {
+        return Err(Error::unsupported(format!("the header has no room for the shape {shape}"))
+            .hint("write the file anew: NumPy's headers leave room"));
+    };
+    prefixed(&text, version, padding).ok_or_else(|| Error::unsupported(format!("a header of {length} bytes")))
+}
+
+/// What is between the braces, and they.
+fn dict_text(dtype: &Dtype, shape: &Shape, order: Order) -> Result<String> {
+    let mut text = String::with_capacity(128);
+    text.push_str("{'descr': ");
+    descr::write(dtype, &mut text)?;
+    let fortran = if order == Order::F { "True" } else { "False" };
+    let _ = write!(text, ", 'fortran_order': {fortran}, 'shape': {shape}, }}");
+    Ok(text)
+}
+
 /// Magic, version, length, text, spaces, newline; `None` when the length does not fit.
 fn wrap(text: &[u8], version: u8) -> Option<Vec<u8>> {
     let prefix = if version == 1 { 10 } else { 12 };
     let used = prefix + text.len() + 1;
     // A header that needs no padding gets a whole block of it.
-    let padding = ALIGN - used % ALIGN;
+    prefixed(text, version, ALIGN - used % ALIGN)
+}
+
+fn prefixed(text: &[u8], version: u8, padding: usize) -> Option<Vec<u8>> {
     let length = text.len() + 1 + padding;
-    let mut out = Vec::with_capacity(used + padding);
+    let mut out = Vec::with_capacity(12 + length);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&[version, 0]);
     match version {

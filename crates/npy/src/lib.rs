@@ -11,6 +11,7 @@
 //! Object arrays are refused everywhere: their elements are a pickle, which this crate never opens.
 #![forbid(unsafe_code)]
 
+pub mod append;
 mod dense;
 mod descr;
 pub mod filename;
