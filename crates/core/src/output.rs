@@ -48,6 +48,24 @@ impl NewFile {
         self.temp.as_file()
     }
 
+    /// Makes the file `len` bytes long, zeros at its end, with room for them on the disk where the file system can
+    /// promise that: writing to a map of it is then no risk.
+    ///
+    /// # Errors
+    /// `Io`, for a full disk among others.
+    pub fn allocate(&self, len: u64) -> Result<()> {
+        let fail = |e: io::Error| Error::io(e, "cannot allocate").file(&self.target);
+        #[cfg(target_os = "linux")]
+        if len > 0 {
+            use rustix::io::Errno;
+            match rustix::fs::fallocate(self.file(), rustix::fs::FallocateFlags::empty(), 0, len) {
+                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+                Err(e) => return Err(fail(e.into())),
+            }
+        }
+        self.file().set_len(len).map_err(fail)
+    }
+
     /// Puts the file in place. Its bytes reach the disk before its name does.
     ///
     /// # Errors

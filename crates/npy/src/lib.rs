@@ -5,6 +5,8 @@
 //! | [`header`] | the NPY header, parsed and emitted; no I/O |
 //! | [`npy`] | a header and its array in a source; loading and saving |
 //! | [`npz`] | ZIP archives of NPY members, with metadata |
+//! | [`append`] | rows added to an NPY file in place |
+//! | [`memmap`] | arrays as memory maps, to read and to write |
 //! | [`raw`] | elements without a header |
 //! | [`filename`] | dtype and shape in a raw file's name |
 //!
@@ -17,6 +19,7 @@ mod descr;
 pub mod filename;
 pub mod header;
 mod literal;
+pub mod memmap;
 pub mod npy;
 pub mod npz;
 pub mod raw;

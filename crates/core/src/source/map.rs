@@ -9,7 +9,9 @@
 use super::MemorySource;
 use crate::{Error, Result};
 use bytes::Bytes;
+use memmap2::{Mmap, MmapMut};
 use std::fs::File;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 /// Maps a whole file for reading. The caller keeps the obligation of this module while the source, or any view
@@ -28,6 +30,66 @@ pub fn map(path: impl AsRef<Path>) -> Result<MemorySource> {
     // SAFETY: the file is mapped read-only and stays mapped as long as the `Bytes` that own the map. That its
     // bytes do not change or vanish meanwhile is the caller's documented obligation above.
     #[expect(unsafe_code, reason = "the one memory map")]
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(fail)?;
+    let map = unsafe { Mmap::map(&file) }.map_err(fail)?;
     Ok(MemorySource::new(Bytes::from_owner(map)).named(path))
+}
+
+/// Where what is written to a map goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Writes {
+    /// To the file, and to every other shared map of it.
+    File,
+    /// To memory of this map alone; the file stays as it is.
+    Memory,
+}
+
+/// A whole file as bytes that can be changed. Dropping it unmaps the file; what was written to the file stays.
+#[derive(Debug)]
+pub struct WritableMap {
+    // An empty file cannot be mapped.
+    map: Option<MmapMut>,
+}
+
+impl WritableMap {
+    /// Maps a file that is open for reading, and for writing where the writes go to it. The obligation of this module
+    /// holds while the map lives.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn new(file: &File, writes: Writes) -> Result<WritableMap> {
+        let fail = |e| Error::io(e, "cannot map");
+        if file.metadata().map_err(fail)?.len() == 0 {
+            return Ok(WritableMap { map: None });
+        }
+        // SAFETY: as in `map`; the bytes are changed through this map alone, which `&mut self` guards.
+        #[expect(unsafe_code, reason = "the one memory map, to be written")]
+        let map = unsafe {
+            match writes {
+                Writes::File => MmapMut::map_mut(file),
+                Writes::Memory => memmap2::MmapOptions::new().map_copy(file),
+            }
+        };
+        Ok(WritableMap { map: Some(map.map_err(fail)?) })
+    }
+
+    /// Waits until what was written has reached the disk; nothing to wait for where writes stay in memory.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn flush(&self) -> Result<()> {
+        self.map.as_ref().map_or(Ok(()), |m| m.flush().map_err(|e| Error::io(e, "cannot flush the map")))
+    }
+}
+
+impl Deref for WritableMap {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.map.as_deref().unwrap_or_default()
+    }
+}
+
+impl DerefMut for WritableMap {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.map.as_deref_mut().unwrap_or_default()
+    }
 }
