@@ -1,6 +1,7 @@
 //! Which container a new file becomes, and its writer.
 
 use crate::npy::{NpyWriter, NpzWriter, RawWriter};
+use crate::objects::Pickling;
 use crate::sidecar::Beside;
 use crate::{ContainerWriter, Error, Result};
 use std::path::Path;
@@ -85,12 +86,21 @@ impl FromStr for Output {
 
 /// Starts a new file of a container; it appears when the writer is finished.
 ///
-/// `pack` makes an NCO file of many objects.
+/// `pack` makes an NCO file of many objects; with `objects`, NPY and NPZ take variable-length elements as Python
+/// objects.
 ///
 /// # Errors
 /// `Usage` when the file exists and `replace` is not set, `Io`.
-pub fn create(path: &Path, output: Output, pack: bool, replace: bool) -> Result<Box<dyn ContainerWriter>> {
+pub fn create(
+    path: &Path,
+    output: Output,
+    pack: bool,
+    objects: bool,
+    replace: bool,
+) -> Result<Box<dyn ContainerWriter>> {
     Ok(match output {
+        Output::Npy if objects => Box::new(Pickling(NpyWriter::create(path, replace)?)),
+        Output::Npz if objects => Box::new(Pickling(NpzWriter::create(path, replace)?)),
         Output::Npy => Box::new(NpyWriter::create(path, replace)?),
         Output::Npz => Box::new(NpzWriter::create(path, replace)?),
         Output::Hdf5 => Box::new(crate::hdf5::write::Writer::create(path, replace)?),

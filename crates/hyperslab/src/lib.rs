@@ -90,6 +90,7 @@ pub mod convert;
 pub mod create;
 pub mod detect;
 pub mod ls;
+pub mod objects;
 pub mod open;
 pub mod pickled;
 pub mod same;

@@ -7,6 +7,7 @@
 use crate::detect::{Format, detect};
 use crate::nco::Nco;
 use crate::npy::{Npy, Npz, Raw, filename, raw::Layout};
+use crate::objects::WithObjects;
 use crate::pickled::PickleFile;
 use crate::source::{FileSource, MemorySource};
 use crate::{Container, Dtype, Error, Limits, Order, Result, ResultExt, Source};
@@ -23,6 +24,8 @@ pub struct OpenOptions {
     /// Map the file instead of reading it: arrays become views of the stored bytes. The caller promises that
     /// nobody shortens or rewrites the file while the container or anything read from it lives.
     pub map: bool,
+    /// Read NumPy's arrays of Python objects through the safe unpickler, which never executes anything.
+    pub objects: bool,
 }
 
 /// What is told about a headerless file; what is missing comes from the file's name.
@@ -147,7 +150,9 @@ fn container<S: Source + 'static>(
         return Ok(Box::new(Raw::open(source, layout)?));
     }
     match format {
+        Some(Format::Npy) if options.objects => Ok(Box::new(WithObjects(Npy::open(source, limits)?))),
         Some(Format::Npy) => Ok(Box::new(Npy::open(source, limits)?)),
+        Some(Format::Npz) if options.objects => Ok(Box::new(WithObjects(Npz::open(source, limits)?))),
         Some(Format::Npz) => Ok(Box::new(Npz::open(source, limits)?)),
         Some(Format::Nco) => Ok(Box::new(Nco::open(source, limits)?)),
         Some(Format::Pickle) => Ok(Box::new(PickleFile::open(&source, limits)?)),

@@ -142,7 +142,7 @@ fn strides_of(shape: &Shape, itemsize: u64, order: Order) -> SmallVec<[i64; 4]> 
 pub(crate) fn readable(dtype: &Dtype) -> Result<()> {
     if dtype.has_indirection() {
         return Err(Error::unsupported(format!("elements of {dtype} are Python objects in a pickle"))
-            .hint("they are read only where a pickle is asked for"));
+            .hint("--objects reads them, without executing anything"));
     }
     Ok(())
 }

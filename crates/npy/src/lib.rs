@@ -10,7 +10,8 @@
 //! | [`raw`] | elements without a header |
 //! | [`filename`] | dtype and shape in a raw file's name |
 //!
-//! Object arrays are refused everywhere: their elements are a pickle, which this crate never opens.
+//! Arrays of Python objects are refused: their elements are a pickle, which this crate never opens ([`objects`] says
+//! where it is).
 #![forbid(unsafe_code)]
 
 pub mod append;
@@ -22,6 +23,7 @@ mod literal;
 pub mod memmap;
 pub mod npy;
 pub mod npz;
+pub mod objects;
 pub mod raw;
 
 pub use header::Header;

@@ -231,6 +231,17 @@ impl NpyWriter {
     pub fn create(path: impl AsRef<Path>, replace: bool) -> Result<NpyWriter> {
         Ok(NpyWriter { file: NewFile::create(path, replace)?, written: false })
     }
+
+    /// The file, for the one array that it takes.
+    pub(crate) fn begin(&mut self, path: &str) -> Result<&mut NewFile> {
+        if self.written || !matches!(path, "" | "/") {
+            return Err(Error::usage("NPY holds one array and no name for it")
+                .object(path)
+                .hint("write an NPZ or an HDF5 file"));
+        }
+        self.written = true;
+        Ok(&mut self.file)
+    }
 }
 
 impl ContainerWriter for NpyWriter {
@@ -239,14 +250,10 @@ impl ContainerWriter for NpyWriter {
     }
 
     fn array(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
-        if self.written || !matches!(path, "" | "/") {
-            return Err(Error::usage("NPY holds one array and no name for it")
-                .object(path)
-                .hint("write an NPZ or an HDF5 file"));
-        }
         dense::plain_options(options, "NPY")?;
-        write_to(&mut self.file, view).in_file(self.file.target())?;
-        self.written = true;
+        let file = self.begin(path)?;
+        let target = file.target().to_path_buf();
+        write_to(file, view).in_file(target)?;
         Ok(())
     }
 

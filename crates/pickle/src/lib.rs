@@ -42,6 +42,7 @@ mod time;
 mod value;
 mod write;
 mod write_numpy;
+mod write_objects;
 
 pub use item::{Item, OpaqueItem, Pickle, TimeItem};
 pub use node::NodeId;
@@ -49,6 +50,7 @@ pub use opaque::How;
 pub use policy::Policy;
 pub use value::CYCLE;
 pub use write::{MapDump, dump};
+pub use write_objects::dump_objects;
 
 use hyperslab_core::{Limits, Result};
 

@@ -69,6 +69,7 @@ impl<'a> Machine<'a> {
     /// `numpy.ndarray(shape, dtype, buffer[, 0, None, order])`.
     pub(crate) fn array_portable(&mut self, args: &[NodeId]) -> Result<NodeId> {
         let (shape, dtype, buffer, order) = match *args {
+            [shape, dtype] => return self.array_unfilled(shape, dtype),
             [shape, dtype, buffer] => (shape, dtype, buffer, Order::C),
             [shape, dtype, buffer, offset, strides, order]
                 if self.arena.as_int(offset) == Some(0) && matches!(self.arena.node(strides), Node::None) =>
@@ -82,7 +83,7 @@ impl<'a> Machine<'a> {
             }
             _ => {
                 return Err(Error::unsupported(
-                    "numpy.ndarray with more than a shape, a dtype, bytes and an order",
+                    "numpy.ndarray with anything but a shape, a dtype, bytes and an order",
                 ));
             }
         };
@@ -103,17 +104,32 @@ impl<'a> Machine<'a> {
             _ => return Err(Error::invalid("the class of an array is not numpy.ndarray")),
         }
         let shape = self.shape(shape)?;
+        let dtype = Dtype::int(1, true, hyperslab_core::ByteOrder::Little);
+        self.array_before_state(dtype, shape).map(Some)
+    }
+
+    /// `numpy.ndarray((0,), dtype)`: empty until `BUILD`.
+    fn array_unfilled(&mut self, shape: NodeId, dtype: NodeId) -> Result<NodeId> {
+        let dtype = match self.use_dtype(dtype)? {
+            // Without its state there are no objects in it.
+            d if d.has_indirection() => Dtype::U8,
+            d => d,
+        };
+        let shape = self.shape(shape)?;
+        self.array_before_state(dtype, shape)
+    }
+
+    fn array_before_state(&mut self, dtype: Dtype, shape: Shape) -> Result<NodeId> {
         if shape.count()? != 0 {
             return Err(Error::invalid(format!("an array of shape {shape} before its state")));
         }
-        let array = ArrayNode {
-            dtype: Dtype::int(1, true, hyperslab_core::ByteOrder::Little),
+        self.push_array_node(ArrayNode {
+            dtype,
             shape,
             layout: Layout::Dense(Order::C),
             data: Elements::Bytes(Data::Input(&[])),
             unfilled: true,
-        };
-        self.push_array_node(array).map(Some)
+        })
     }
 
     /// `BUILD` of an array: `(version, shape, dtype, is_fortran, data)`.

@@ -11,7 +11,7 @@ use hyperslab_core::{Dtype, Error, Result, Value};
 use num_bigint::BigInt;
 
 /// CPython appends and sets items in batches of this many.
-const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 
 /// The pickle of a metadata tree.
 ///
@@ -89,14 +89,14 @@ pub(crate) struct Writer {
 const HEAD: usize = 11;
 
 impl Writer {
-    fn new() -> Writer {
+    pub(crate) fn new() -> Writer {
         let mut out = Vec::with_capacity(256);
         out.extend([op::PROTO, 4, op::FRAME]);
         out.extend([0; 8]);
         Writer { out, memo: 0, globals: Vec::new(), dtypes: Vec::new() }
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.out.push(op::STOP);
         let len = self.out.len().saturating_sub(HEAD);
         if let Some(slot) = self.out.get_mut(3..HEAD) {

@@ -80,6 +80,7 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         replace: args.force,
         allow_loss: args.allow_loss,
         array: ArrayOptions { deflate: args.gzip, ..ArrayOptions::default() },
+        objects: open.objects,
         name: name(target.file())?,
         name_scheme: args.name_scheme,
         limits: open.limits,

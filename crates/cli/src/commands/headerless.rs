@@ -21,6 +21,9 @@ pub(crate) struct Headerless {
     /// Number of elements to take
     #[arg(long, value_name = "N", conflicts_with = "shape")]
     count: Option<u64>,
+    /// Read NumPy's arrays of Python objects, unpickled without executing anything
+    #[arg(long, help_heading = "Options")]
+    objects: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -47,7 +50,7 @@ impl Headerless {
             offset: self.offset,
             count: self.count,
         };
-        Ok(OpenOptions { declared, ..OpenOptions::default() })
+        Ok(OpenOptions { declared, objects: self.objects, ..OpenOptions::default() })
     }
 }
 

@@ -10,7 +10,7 @@ mod verify;
 use crate::create::{Output, create};
 use crate::npy::filename;
 use crate::target::Place;
-use crate::{ArrayOptions, Container, Error, Kind, Limits, Result, ResultExt, Value, sidecar};
+use crate::{ArrayOptions, Container, Error, Kind, Limits, Result, ResultExt, Value, objects, sidecar};
 use plan::Plan;
 use std::path::{Path, PathBuf};
 use verify::Written;
@@ -26,6 +26,8 @@ pub struct ConvertOptions {
     pub allow_loss: bool,
     /// How arrays are stored.
     pub array: ArrayOptions,
+    /// Write variable-length elements to NPY and NPZ as Python objects.
+    pub objects: bool,
     /// Names what has none: the array of a file that is one array.
     pub name: String,
     /// Put dtype and shape into the name of a raw file.
@@ -204,7 +206,7 @@ struct Job<'c> {
 impl Job<'_> {
     fn write(&mut self, place: &Place, made: &Path) -> Result<()> {
         let plan = self.plan;
-        let mut writer = create(made, self.output, plan.pack, false)?;
+        let mut writer = create(made, self.output, plan.pack, self.options.objects, false)?;
         for group in &plan.groups {
             writer.group(group)?;
         }
@@ -212,6 +214,9 @@ impl Job<'_> {
             let view = self.input.read(&array.from, &place.selection, &self.options.limits)?;
             let view = match self.output {
                 Output::Hdf5 => view,
+                Output::Npy | Output::Npz if self.options.objects && objects::is_storable(view.dtype()) => {
+                    view
+                }
                 _ => {
                     let (view, lost) = numpy::storable(view, self.options.allow_loss, &self.options.limits)
                         .in_object(&array.from)?;

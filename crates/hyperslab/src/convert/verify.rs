@@ -53,7 +53,7 @@ pub(super) fn check(
     plan: &Plan,
     limits: &Limits,
 ) -> Result<()> {
-    let mut options = OpenOptions { limits: limits.clone(), ..OpenOptions::default() };
+    let mut options = OpenOptions { limits: limits.clone(), objects: true, ..OpenOptions::default() };
     if let (Output::Raw, Some(sum)) = (output, written.first().and_then(|w| w.array.as_ref())) {
         let layout = sum.dtype.clone().map(Layout::new).zip(sum.shape.as_ref());
         if let Some((layout, shape)) = layout {

@@ -21,6 +21,7 @@ use crate::dense;
 use crate::header::{self, Header};
 use directory::{Directory, Entry};
 use hyperslab_core::container::{Container, Node, NodeKind};
+use hyperslab_core::view::Data;
 use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, Source, Value, View};
 use member::Member;
 
@@ -100,6 +101,24 @@ impl<S: Source> Npz<S> {
         let h = header::parse(&content)?;
         h.dense(0).check(size, limits)?;
         dense::within(h.dtype, h.shape, h.order, h.data_offset, content)?.select(selection)
+    }
+
+    /// The whole member of an array of objects, checked; `None` for any other member.
+    pub(crate) fn objects_member(&self, path: &str, limits: &Limits) -> Result<Option<Data<'_>>> {
+        let entry = self.entry(path)?;
+        let found = || -> Result<_> {
+            let member = self.member(entry, limits)?;
+            let start = member.start(HEAD, limits)?;
+            if !start.starts_with(header::MAGIC) {
+                return Ok(None);
+            }
+            let start = member.start(header::length(&start)? as u64, limits)?;
+            match header::parse(&start)?.dtype.has_indirection() {
+                true => member.content(limits).map(Some),
+                false => Ok(None),
+            }
+        };
+        found().map_err(|e| self.about(e, entry))
     }
 
     fn node(&self, entry: &Entry, limits: &Limits) -> Node {

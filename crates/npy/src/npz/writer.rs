@@ -87,6 +87,15 @@ impl<W: Write + Seek> NpzWriter<W> {
         Ok(())
     }
 
+    /// Adds the NPY member of a key as it is.
+    pub(crate) fn add_content(&mut self, key: &str, content: &[u8], deflate: Option<u32>) -> Result<()> {
+        self.reserve(key)?;
+        let name = format!("{key}{}", names::SUFFIX);
+        self.member(name, content.len() as u64, deflate, &mut |out| out(content))?;
+        self.taken.insert(key.into());
+        Ok(())
+    }
+
     /// Adds a member of raw bytes, which NumPy gives back as bytes.
     ///
     /// # Errors
