@@ -84,20 +84,25 @@ impl FromStr for Output {
     }
 }
 
+/// How a new file is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CreateOptions {
+    /// An NCO file is one of many objects.
+    pub pack: bool,
+    /// NPY and NPZ take variable-length elements, as Python objects.
+    pub objects: bool,
+    /// The name of a raw file says its dtype and shape, so that no file beside it has to.
+    pub named: bool,
+    /// A file that is there is replaced.
+    pub replace: bool,
+}
+
 /// Starts a new file of a container; it appears when the writer is finished.
 ///
-/// `pack` makes an NCO file of many objects; with `objects`, NPY and NPZ take variable-length elements as Python
-/// objects.
-///
 /// # Errors
-/// `Usage` when the file exists and `replace` is not set, `Io`.
-pub fn create(
-    path: &Path,
-    output: Output,
-    pack: bool,
-    objects: bool,
-    replace: bool,
-) -> Result<Box<dyn ContainerWriter>> {
+/// `Usage` when the file exists and must not be replaced, `Io`.
+pub fn create(path: &Path, output: Output, options: CreateOptions) -> Result<Box<dyn ContainerWriter>> {
+    let CreateOptions { pack, objects, named, replace } = options;
     Ok(match output {
         Output::Npy if objects => Box::new(Pickling(NpyWriter::create(path, replace)?)),
         Output::Npz if objects => Box::new(Pickling(NpzWriter::create(path, replace)?)),
@@ -106,6 +111,9 @@ pub fn create(
         Output::Hdf5 => Box::new(crate::hdf5::write::Writer::create(path, replace)?),
         Output::Nco if pack => Box::new(crate::nco::NcoWriter::create_pack(path, replace)?),
         Output::Nco => Box::new(crate::nco::NcoWriter::create(path, replace)?),
-        Output::Raw => Box::new(Beside::new(Box::new(RawWriter::create(path, replace)?), path, replace)),
+        Output::Raw => {
+            let raw = Box::new(RawWriter::create(path, replace)?);
+            Box::new(Beside::new(raw, path, !named, replace))
+        }
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! Signatures: HDF5 File Format Specification 4.0, section II.A (at 0, 512, 1024, 2048, ..); NumPy's
 //! `numpy.lib.format` (`\x93NUMPY`); ZIP local header or end record (`PK`); nengo's `utils.nco` (`NCO`); pickles of
-//! protocol 2 and later begin with the PROTO opcode. What has no signature (raw arrays, pickles of protocols 0 and
+//! protocol 2 and later begin with the PROTO opcode; NRRD and ENVI headers begin with a line of their own. What has no signature (raw arrays, pickles of protocols 0 and
 //! 1) is not recognised here: a declaration or the file's name decides.
 
 use crate::{Limits, Result, Source};
@@ -21,6 +21,10 @@ pub enum Format {
     Nco,
     /// A Python pickle.
     Pickle,
+    /// The ENVI header of a raw array in another file.
+    Envi,
+    /// An NRRD header, of a raw array behind it or in another file.
+    Nrrd,
 }
 
 impl Format {
@@ -32,6 +36,8 @@ impl Format {
             Format::Npz => "NPZ",
             Format::Nco => "NCO",
             Format::Pickle => "pickle",
+            Format::Envi => "ENVI header",
+            Format::Nrrd => "NRRD",
         }
     }
 }
@@ -55,6 +61,8 @@ pub fn detect(source: &dyn Source) -> Result<Option<Format>> {
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Format::Npy,
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Format::Npz,
         [b'N', b'C', b'O', ..] => Format::Nco,
+        [b'N', b'R', b'R', b'D', b'0', b'0', b'0', _] => Format::Nrrd,
+        [b'E', b'N', b'V', b'I', b'\n' | b'\r', ..] => Format::Envi,
         b"\x89HDF\r\n\x1a\n" => Format::Hdf5,
         _ if has_user_block(source, size)? => Format::Hdf5,
         // PROTO n, and the program ends with STOP. Last: two bytes are a weak signature.

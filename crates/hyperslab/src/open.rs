@@ -6,13 +6,15 @@
 
 use crate::detect::{Format, detect};
 use crate::nco::Nco;
+use crate::npy::headers::{self, envi, nrrd};
 use crate::npy::{Npy, Npz, Raw, filename, raw::Layout};
 use crate::objects::WithObjects;
 use crate::pickled::PickleFile;
+use crate::sidecar::{self, Sidecar};
 use crate::source::{FileSource, MemorySource};
-use crate::{Container, Dtype, Error, Limits, Order, Result, ResultExt, Source};
+use crate::{Container, Dtype, Error, Limits, Order, Result, ResultExt, Shape, Source};
 use bytes::Bytes;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How to open a file.
 #[derive(Clone, Debug, Default)]
@@ -49,15 +51,16 @@ impl Declared {
         matches!(self, Declared { dtype: None, shape: None, order: None, offset: None, count: None })
     }
 
-    /// The layout of a file of `size` bytes; `None` when neither this nor the name says the type.
-    fn layout(&self, path: &Path, size: u64) -> Result<Option<Layout>> {
-        let named = match self.dtype {
-            // A type that was told needs no name, and forgives a bad one.
-            Some(_) => None,
-            None => filename::parse(path)?.map(|n| n.layout_for(size)),
+    /// The layout of a file of `size` bytes, from what was told, what lies beside the file, and its name; `None` when
+    /// none of these says the type.
+    fn layout(&self, path: &Path, size: u64, beside: Option<Layout>) -> Result<Option<Layout>> {
+        let found = match (&self.dtype, beside) {
+            // A type that was told needs nothing else, and forgives a bad name.
+            (Some(dtype), _) => Some(Layout::new(dtype.clone())),
+            (None, Some(layout)) => Some(layout),
+            (None, None) => filename::parse(path)?.map(|n| n.layout_for(size)),
         };
-        let told = self.dtype.clone().map(Layout::new);
-        let Some(mut layout) = told.or(named) else { return Ok(None) };
+        let Some(mut layout) = found else { return Ok(None) };
         if self.shape.is_some() || self.count.is_some() {
             layout.shape.clone_from(&self.shape);
         }
@@ -100,13 +103,10 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Box<dy
     if path.is_dir() {
         return Err(Error::usage("is a directory").file(path));
     }
-    let container = match options.map {
-        true => open_source(crate::source::map(path)?, path, options)?,
-        false => open_source(FileSource::open(path)?, path, options)?,
-    };
-    match container.format() {
-        "raw" => crate::sidecar::describe(container, path, &options.limits),
-        _ => Ok(container),
+    let opening = Opening { name: path, on_disk: true, options };
+    match options.map {
+        true => opening.open(crate::source::map(path)?),
+        false => opening.open(FileSource::open(path)?),
     }
 }
 
@@ -115,57 +115,146 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Box<dy
 /// # Errors
 /// As [`open`].
 pub fn open_bytes(bytes: Bytes, name: &Path, options: &OpenOptions) -> Result<Box<dyn Container>> {
-    open_source(MemorySource::new(bytes).named(name), name, options)
+    Opening { name, on_disk: false, options }.open(MemorySource::new(bytes).named(name))
 }
 
-fn open_source<S: Source + 'static>(
-    source: S,
-    name: &Path,
-    options: &OpenOptions,
-) -> Result<Box<dyn Container>> {
-    container(source, name, options).in_file(name)
+/// Where a source came from.
+struct Opening<'p> {
+    name: &'p Path,
+    /// Whether the name is that of a file, beside which others may lie.
+    on_disk: bool,
+    options: &'p OpenOptions,
 }
 
-fn container<S: Source + 'static>(
-    source: S,
-    name: &Path,
-    options: &OpenOptions,
-) -> Result<Box<dyn Container>> {
-    let limits = &options.limits;
-    let format = detect(&source)?;
-    let layout = match format {
-        // Two bytes are a weak signature: a name or a declaration outweighs it.
-        None | Some(Format::Pickle) => options.declared.layout(name, source.len()?)?,
-        Some(format) => {
-            if options.declared.dtype.is_some() {
+impl Opening<'_> {
+    fn open<S: Source + 'static>(&self, source: S) -> Result<Box<dyn Container>> {
+        self.container(source).in_file(self.name)
+    }
+
+    fn container<S: Source + 'static>(&self, source: S) -> Result<Box<dyn Container>> {
+        let limits = &self.options.limits;
+        let format = detect(&source)?;
+        match format {
+            // Two bytes are a weak signature: a name or a declaration outweighs it.
+            None | Some(Format::Pickle) => {
+                if let Some(array) = self.headerless(&source)? {
+                    return array.open(source);
+                }
+            }
+            Some(format) if self.options.declared.dtype.is_some() => {
                 return Err(Error::usage(format!(
                     "has a header ({}), so no dtype can be told",
                     format.name()
                 )));
             }
-            None
+            Some(_) => {}
         }
-    };
-    if let Some(layout) = layout {
-        return Ok(Box::new(Raw::open(source, layout)?));
+        let objects = self.options.objects;
+        match format {
+            Some(Format::Npy) if objects => Ok(Box::new(WithObjects(Npy::open(source, limits)?))),
+            Some(Format::Npy) => Ok(Box::new(Npy::open(source, limits)?)),
+            Some(Format::Npz) if objects => Ok(Box::new(WithObjects(Npz::open(source, limits)?))),
+            Some(Format::Npz) => Ok(Box::new(Npz::open(source, limits)?)),
+            Some(Format::Nco) => Ok(Box::new(Nco::open(source, limits)?)),
+            Some(Format::Pickle) => Ok(Box::new(PickleFile::open(&source, limits)?)),
+            Some(Format::Hdf5) => Ok(Box::new(crate::hdf5::File::from_source(source)?)),
+            Some(Format::Envi | Format::Nrrd) => self.described(source, format == Some(Format::Envi)),
+            None => Err(unknown(&source, self.name)),
+        }
     }
-    match format {
-        Some(Format::Npy) if options.objects => Ok(Box::new(WithObjects(Npy::open(source, limits)?))),
-        Some(Format::Npy) => Ok(Box::new(Npy::open(source, limits)?)),
-        Some(Format::Npz) if options.objects => Ok(Box::new(WithObjects(Npz::open(source, limits)?))),
-        Some(Format::Npz) => Ok(Box::new(Npz::open(source, limits)?)),
-        Some(Format::Nco) => Ok(Box::new(Nco::open(source, limits)?)),
-        Some(Format::Pickle) => Ok(Box::new(PickleFile::open(&source, limits)?)),
-        Some(Format::Hdf5) => Ok(Box::new(crate::hdf5::File::from_source(source)?)),
-        None => Err(unknown(&source)),
+
+    /// What a file without a header is, where anything says it.
+    fn headerless(&self, source: &dyn Source) -> Result<Option<Headerless>> {
+        let mut sidecar = match self.on_disk {
+            true => sidecar::find(self.name, &self.options.limits)?,
+            false => None,
+        };
+        let beside = sidecar.as_mut().and_then(|s| s.layout.take());
+        let layout = self.options.declared.layout(self.name, source.len()?, beside)?;
+        Ok(layout.map(|layout| Headerless { layout, sidecar }))
+    }
+
+    /// The array that an ENVI or NRRD header describes.
+    fn described<S: Source + 'static>(&self, source: S, is_envi: bool) -> Result<Box<dyn Container>> {
+        let size = source.len()?;
+        let head = source.bytes_at(0, size.min(headers::MAX), &self.options.limits)?;
+        let found = match is_envi {
+            true => envi::parse(&String::from_utf8_lossy(&head))?,
+            false => nrrd::parse(&head)?,
+        };
+        drop(head);
+        let at_end = matches!(found.data, headers::Place::AtEnd(_));
+        let file = match &found.data {
+            headers::Place::Behind => None,
+            _ if !self.on_disk => {
+                return Err(Error::unsupported("a header alone: its elements are in another file"));
+            }
+            headers::Place::Named(name) | headers::Place::AtEnd(name) => Some(self.name.with_file_name(name)),
+            headers::Place::Beside => Some(self.data_of_envi()?),
+        };
+        let mut sidecar = Sidecar::of(found, self.name)?;
+        let Some(mut layout) = sidecar.layout.take() else { return Err(unknown(&source, self.name)) };
+        let array = |layout| Headerless { layout, sidecar: Some(sidecar) };
+        let Some(file) = file else { return array(layout).open(source) };
+        let data = FileSource::open(&file)?;
+        if at_end {
+            let shape: Shape = layout.shape.iter().flatten().flatten().copied().collect();
+            let nbytes = shape.bytes(layout.dtype.itemsize())?;
+            layout.offset = data.len()?.saturating_sub(nbytes);
+        }
+        match self.options.map {
+            true => array(layout).open(crate::source::map(&file)?),
+            false => array(layout).open(data),
+        }
+        .in_file(file)
+    }
+
+    /// The file beside an ENVI header that holds its elements.
+    fn data_of_envi(&self) -> Result<PathBuf> {
+        const EXTENSIONS: [&str; 8] = ["", "dat", "img", "raw", "bin", "bsq", "bil", "bip"];
+        let mut beside = EXTENSIONS.iter().map(|e| self.name.with_extension(e));
+        beside.find(|p| p != self.name && p.is_file()).ok_or_else(|| {
+            Error::invalid("an ENVI header, and no file beside it that it describes")
+                .hint("the elements are expected in a file of the same name without .hdr")
+        })
+    }
+}
+
+/// A file without a header, and what was found out about it.
+struct Headerless {
+    layout: Layout,
+    sidecar: Option<Sidecar>,
+}
+
+impl Headerless {
+    fn open<S: Source + 'static>(self, source: S) -> Result<Box<dyn Container>> {
+        let array = Box::new(Raw::open(source, self.layout)?);
+        Ok(match self.sidecar {
+            Some(sidecar) => sidecar.describe(array),
+            None => array,
+        })
     }
 }
 
 /// Bytes that are nothing known.
-fn unknown(source: &dyn Source) -> Error {
-    match source.is_empty() {
-        Ok(true) => Error::invalid("the file is empty"),
-        _ => Error::usage("not a format that is recognised: no NPY, NPZ, HDF5, NCO or pickle signature")
-            .hint("for raw elements say --dtype (and --shape), or name the file like x_int32_4_5.dat"),
+fn unknown(source: &dyn Source, name: &Path) -> Error {
+    let size = match source.len() {
+        Ok(0) => return Error::invalid("the file is empty"),
+        Ok(size) => size,
+        Err(e) => return e,
+    };
+    if name.extension().is_some_and(|e| e == "npy") {
+        // ndarray.tofile("x.npy") writes no header.
+        let fits = ["<f8", "<f4", "<i8", "<i4", "<i2", "|u1"].iter().filter_map(|d| {
+            let item = Dtype::from_descr(d).ok()?.itemsize();
+            size.is_multiple_of(item).then(|| format!("{} {d}", size / item))
+        });
+        let fits: Vec<String> = fits.collect();
+        return Error::invalid(
+            "named .npy, but it has no NPY header: the elements alone, as tofile writes them",
+        )
+        .hint(format!("say --dtype (and --shape): {size} bytes are {}", fits.join(", ")));
     }
+    Error::usage("not a format that is recognised: no NPY, NPZ, HDF5, NCO or pickle signature")
+        .hint("for raw elements say --dtype (and --shape), or name the file like x_int32_4_5.dat")
 }

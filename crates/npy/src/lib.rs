@@ -8,6 +8,7 @@
 //! | [`append`] | rows added to an NPY file in place |
 //! | [`memmap`] | arrays as memory maps, to read and to write |
 //! | [`raw`] | elements without a header |
+//! | [`headers`] | ENVI's and NRRD's headers of raw elements |
 //! | [`filename`] | dtype and shape in a raw file's name |
 //!
 //! Arrays of Python objects are refused: their elements are a pickle, which this crate never opens ([`objects`] says
@@ -19,6 +20,7 @@ mod dense;
 mod descr;
 pub mod filename;
 pub mod header;
+pub mod headers;
 mod literal;
 pub mod memmap;
 pub mod npy;

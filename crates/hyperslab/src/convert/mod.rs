@@ -7,7 +7,7 @@ mod numpy;
 mod plan;
 mod verify;
 
-use crate::create::{Output, create};
+use crate::create::{CreateOptions, Output, create};
 use crate::npy::filename;
 use crate::target::Place;
 use crate::{ArrayOptions, Container, Error, Kind, Limits, Result, ResultExt, Value, objects, sidecar};
@@ -206,7 +206,16 @@ struct Job<'c> {
 impl Job<'_> {
     fn write(&mut self, place: &Place, made: &Path) -> Result<()> {
         let plan = self.plan;
-        let mut writer = create(made, self.output, plan.pack, self.options.objects, false)?;
+        let mut writer = create(
+            made,
+            self.output,
+            CreateOptions {
+                pack: plan.pack,
+                objects: self.options.objects,
+                named: self.options.name_scheme,
+                replace: false,
+            },
+        )?;
         for group in &plan.groups {
             writer.group(group)?;
         }

@@ -1,0 +1,19 @@
+//! What lies beside a headerless array and describes it: `<file>.meta.json`, or an ENVI header `<file>.hdr`.
+//!
+//! The JSON has the keys of an NPY header (`descr`, `shape`, `fortran_order`, and `offset` in bytes), each of which
+//! may be missing, and the metadata in the form of an NPZ's `metadata.json`, at the path `""`.
+
+mod read;
+mod write;
+
+pub(crate) use read::{Sidecar, find};
+pub(crate) use write::Beside;
+
+use std::path::{Path, PathBuf};
+
+/// The file beside `path` that describes it.
+pub fn path_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".meta.json");
+    name.into()
+}

@@ -1,0 +1,159 @@
+//! Finding and reading what lies beside an array, and the array with its metadata.
+
+use super::path_of;
+use crate::container::Stream;
+use crate::npy::headers::{self, Description, envi};
+use crate::npy::npz::attributes;
+use crate::npy::raw::Layout;
+use crate::source::FileSource;
+use crate::{
+    Container, Dtype, Error, Limits, Node, Order, Result, ResultExt, Selection, Source, Value, View,
+};
+use serde_json::{Map, Value as Json};
+use std::path::{Path, PathBuf};
+
+/// A JSON file is read up to this size.
+const MAX: u64 = 64 << 20;
+
+/// What a file beside an array says.
+#[derive(Debug)]
+pub(crate) struct Sidecar {
+    /// Type, extents and position, where it says them.
+    pub(crate) layout: Option<Layout>,
+    metadata: Metadata,
+}
+
+/// Metadata in the form of `metadata.json`, and the file that it came from.
+#[derive(Debug)]
+struct Metadata {
+    json: Vec<u8>,
+    file: PathBuf,
+}
+
+/// What lies beside a file, if anything.
+///
+/// # Errors
+/// `Invalid` for a file of ours that contradicts itself, `Limit`, `Io`.
+pub(crate) fn find(path: &Path, limits: &Limits) -> Result<Option<Sidecar>> {
+    let file = path_of(path);
+    if file.is_file() {
+        let text = whole(&file, MAX, limits)?;
+        return parse(&text, &file, limits).in_file(&file);
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".hdr");
+    for file in [PathBuf::from(beside), path.with_extension("hdr")] {
+        if file != path && file.is_file() {
+            let text = whole(&file, headers::MAX, limits)?;
+            // Others use the extension too.
+            if text.starts_with(envi::MAGIC) {
+                let text = String::from_utf8_lossy(&text);
+                return envi::parse(&text).and_then(|d| Sidecar::of(d, &file)).in_file(&file).map(Some);
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn whole(file: &Path, most: u64, limits: &Limits) -> Result<Vec<u8>> {
+    let source = FileSource::open(file)?;
+    let size = source.len()?;
+    if size > most {
+        return Err(Error::limit(format!("{size} bytes of metadata, the limit is {most}")).file(file));
+    }
+    Ok(source.bytes_at(0, size, limits)?.into_owned())
+}
+
+fn parse(text: &[u8], file: &Path, limits: &Limits) -> Result<Option<Sidecar>> {
+    // JSON of another form is somebody else's.
+    let Ok(Json::Object(mut all)) = serde_json::from_slice(text) else { return Ok(None) };
+    let layout = match all.remove("descr") {
+        Some(descr) => Some(layout(&descr, &mut all)?),
+        None => None,
+    };
+    let json = Json::Object(match all.remove("attrs") {
+        Some(attrs) => Map::from_iter([(String::new(), attrs)]),
+        None => all,
+    });
+    let json = json.to_string().into_bytes();
+    match attributes::parse(&json, limits)? {
+        None if layout.is_none() => Ok(None),
+        None => Err(Error::invalid("metadata of another form than {name: {\"value\": ..}}")),
+        Some(_) => Ok(Some(Sidecar { layout, metadata: Metadata { json, file: file.into() } })),
+    }
+}
+
+/// The keys of an NPY header.
+fn layout(descr: &Json, all: &mut Map<String, Json>) -> Result<Layout> {
+    let mut layout = Layout::new(Dtype::from_json(descr)?);
+    let extents = |v: &Json| v.as_array()?.iter().map(|e| e.as_u64().map(Some)).collect::<Option<Vec<_>>>();
+    if let Some(shape) = all.remove("shape") {
+        layout.shape = Some(extents(&shape).ok_or_else(|| Error::invalid("shape is not a list of extents"))?);
+    }
+    if let Some(order) = all.remove("fortran_order") {
+        let fortran = order.as_bool().ok_or_else(|| Error::invalid("fortran_order is not a boolean"))?;
+        layout.order = if fortran { Order::F } else { Order::C };
+    }
+    if let Some(offset) = all.remove("offset") {
+        layout.offset = offset.as_u64().ok_or_else(|| Error::invalid("offset is not a number of bytes"))?;
+    }
+    Ok(layout)
+}
+
+impl Sidecar {
+    /// What a header of another format says.
+    pub(crate) fn of(description: Description, file: &Path) -> Result<Sidecar> {
+        let limits = Limits::default();
+        let mut values = Map::new();
+        for (name, value) in &description.attributes {
+            values.insert(name.clone(), attributes::write(value, &limits)?);
+        }
+        let json = serde_json::json!({ "": values }).to_string().into_bytes();
+        Ok(Sidecar { layout: Some(description.layout), metadata: Metadata { json, file: file.into() } })
+    }
+
+    /// The array with its metadata.
+    pub(crate) fn describe(self, array: Box<dyn Container>) -> Box<dyn Container> {
+        Box::new(Described { array, metadata: self.metadata })
+    }
+}
+
+/// An array of a file, with the metadata that lies beside it.
+pub(crate) struct Described {
+    array: Box<dyn Container>,
+    metadata: Metadata,
+}
+
+impl Container for Described {
+    fn format(&self) -> &'static str {
+        self.array.format()
+    }
+
+    fn nodes(&self, path: &str, depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
+        let mut nodes = self.array.nodes(path, depth, attributes, limits)?;
+        if let (true, Some(node)) = (attributes, nodes.first_mut()) {
+            match self.attributes(path, limits) {
+                Ok(values) => node.attributes = values,
+                Err(e) => node.error = node.error.take().or(Some(e)),
+            }
+        }
+        Ok(nodes)
+    }
+
+    fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>> {
+        self.array.read(path, selection, limits)
+    }
+
+    fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
+        self.array.attributes(path, limits)?;
+        let Metadata { json, file } = &self.metadata;
+        match attributes::parse(json, limits).in_file(file)? {
+            Some(all) => all.of("", limits).in_file(file),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {
+        self.array.stream(path, limits)
+    }
+}
