@@ -33,11 +33,13 @@ print(f'numpy {numpy.__version__}, h5py {h5py.__version__} (HDF5 {h5py.version.h
 const CHECK_112: &str = "\
 import numpy, h5py, larpix.format.rawhdf5format
 assert h5py.version.hdf5_version.startswith('1.12.'), h5py.version.hdf5_version
+assert numpy.__version__.startswith('1.24.'), numpy.__version__
 print(f'numpy {numpy.__version__}, h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version})')";
 
 const CHECK_114: &str = "\
 import numpy, h5py, larpix.format.rawhdf5format
 assert h5py.version.hdf5_version.startswith('1.14.'), h5py.version.hdf5_version
+assert numpy.__version__.startswith('1.26.'), numpy.__version__
 print(f'numpy {numpy.__version__}, h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version})')";
 
 /// All environments, the current tools first.

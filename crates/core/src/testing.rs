@@ -26,6 +26,16 @@ pub fn oracle(variable: &str) -> Option<PathBuf> {
     python
 }
 
+/// Every oracle interpreter that there is, with the versions of HDF5 and NumPy in it.
+pub fn oracles() -> Vec<(&'static str, &'static str, PathBuf)> {
+    const ALL: [(&str, &str, &str); 3] = [
+        ("2.0", "2.4", "HYPERSLAB_PYTHON"),
+        ("1.12", "1.24", "HYPERSLAB_PYTHON_112"),
+        ("1.14", "1.26", "HYPERSLAB_PYTHON_114"),
+    ];
+    ALL.into_iter().filter_map(|(hdf5, numpy, variable)| Some((hdf5, numpy, oracle(variable)?))).collect()
+}
+
 /// The folder of real files: `HYPERSLAB_CORPUS`, else beside the checkout; says so when there is none.
 pub fn corpus() -> Option<PathBuf> {
     let beside = || repo().parent().map(|p| p.join("shared/corpus"));

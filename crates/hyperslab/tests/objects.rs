@@ -40,6 +40,13 @@ for a, b in zip(sys.argv[1::2], sys.argv[2::2]):
     print(x.shape)
 "#;
 
+const LOAD: &str = r#"
+import sys, warnings
+import numpy as np
+warnings.simplefilter('error')
+print([getattr(x, 'tolist', lambda: x)() for x in np.load(sys.argv[1], allow_pickle=True)])
+"#;
+
 fn options() -> OpenOptions {
     OpenOptions { objects: true, ..OpenOptions::default() }
 }
@@ -72,6 +79,11 @@ fn objects_travel_to_hdf5_and_back() {
             "{name}: {a:?} {b:?} {c:?}"
         );
         testing::run_python(&python, CHECK, &[npy.as_os_str(), back.as_os_str()]);
+        let loaded: Vec<String> = testing::oracles()
+            .iter()
+            .map(|(_, _, python)| testing::run_python(python, LOAD, &[back.as_os_str()]))
+            .collect();
+        assert!(loaded.iter().all(|l| l == &loaded[0]), "every NumPy loads the same: {loaded:?}");
     }
     let ints = open_with(d.join("ints.npy"), &options()).unwrap();
     let view = ints.read("", &"[1]".parse().unwrap(), &Limits::default()).unwrap();

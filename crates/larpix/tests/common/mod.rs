@@ -45,9 +45,7 @@ pub(crate) fn check_ours(path: &Path) -> u64 {
 
 /// The interpreters that are there, with the HDF5 version that each has.
 pub(crate) fn pythons() -> Vec<(&'static str, PathBuf)> {
-    let all =
-        [("2.0", "HYPERSLAB_PYTHON"), ("1.12", "HYPERSLAB_PYTHON_112"), ("1.14", "HYPERSLAB_PYTHON_114")];
-    all.iter().filter_map(|(v, name)| Some((*v, testing::oracle(name)?))).collect()
+    testing::oracles().into_iter().map(|(hdf5, _, python)| (hdf5, python)).collect()
 }
 
 /// The generator above in Python, and checks by larpix-control and h5py. `check` reads a file in every way that there

@@ -47,4 +47,4 @@ for name in ("stored.npz", "deflated.npz"):
         expect(name, z["d/é"].tolist(), [1.5])
         expect(name, z["raw.bin"], b"raw bytes")
         expect(name, json.loads(z["metadata.json"]), {"": {"title": {"value": "T"}}})
-print("\n".join(wrong[:20]) if wrong else "%d arrays agree" % len(rows))
+print("\n".join(wrong[:20]) if wrong else "NumPy %s: %d arrays agree" % (".".join(np.__version__.split(".")[:2]), len(rows)))
