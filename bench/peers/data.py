@@ -13,6 +13,7 @@ def main(folder):
     rng = np.random.default_rng(1)
     np.save(os.path.join(folder, "image.npy"), rng.standard_normal((1000, 500)))
     np.save(os.path.join(folder, "small.npy"), np.arange(100) * 0.5)
+    np.save(os.path.join(folder, "large.npy"), rng.random(50_000_000))
     with open(os.path.join(folder, "small.nco"), "wb") as f:
         info = {"rmses": np.array([0.017, 0.018]), "iterations": 8, "time": 0.0009765625}
         nco.write(f, info, rng.standard_normal((60, 2)))

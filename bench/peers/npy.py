@@ -1,4 +1,4 @@
-"""NumPy: open and load a small NPY."""
+"""NumPy: open, load and map NPY files."""
 
 import os
 
@@ -12,4 +12,14 @@ def load(folder):
     return _time.samples(lambda: np.load(path))
 
 
-_time.main({"load": load})
+def load_large(folder):
+    path = os.path.join(folder, "large.npy")
+    return _time.samples(lambda: np.load(path))
+
+
+def map_large(folder):
+    path = os.path.join(folder, "large.npy")
+    return _time.samples(lambda: np.load(path, mmap_mode="r"))
+
+
+_time.main({"load": load, "load-large": load_large, "map": map_large})

@@ -38,6 +38,8 @@ fn run(args: &[String]) -> Result<()> {
         "log-append" => log::append(folder)?,
         "nco-read" => nco::read(folder)?,
         "npy-load" => npy::load(folder)?,
+        "npy-load-large" => npy::load_large(folder)?,
+        "npy-map" => npy::map_large(folder)?,
         other => return Err(format!("there is no operation {other:?}").into()),
     };
     println!("{}", serde_json::json!({ "samples": samples }));

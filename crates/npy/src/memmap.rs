@@ -10,10 +10,10 @@
 
 use crate::dense;
 use crate::header::{self, Header};
-use crate::npy::Npy;
+use crate::npy;
 use crate::raw::{Layout, Raw};
 use hyperslab_core::output::NewFile;
-use hyperslab_core::source::{MemorySource, SliceSource, WritableMap, Writes, map};
+use hyperslab_core::source::{FileSource, SliceSource, WritableMap, Writes, map_file};
 use hyperslab_core::{Dtype, Element, Error, Limits, Order, Result, ResultExt, Shape, View};
 use std::fs::File;
 use std::io::Write;
@@ -77,7 +77,7 @@ pub struct Memmap {
 
 #[derive(Debug)]
 enum Bytes {
-    Read(MemorySource),
+    Read(bytes::Bytes),
     Write(WritableMap),
 }
 
@@ -85,23 +85,25 @@ impl std::ops::Deref for Bytes {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
         match self {
-            Bytes::Read(source) => source.bytes(),
+            Bytes::Read(bytes) => bytes,
             Bytes::Write(map) => map,
         }
     }
 }
 
 impl Bytes {
-    fn open(path: &Path, mode: Mode) -> Result<Bytes> {
-        let writes = match mode {
-            Mode::Read => return map(path).map(Bytes::Read),
-            Mode::ReadWrite => Writes::File,
-            Mode::CopyOnWrite => Writes::Memory,
-        };
-        let file = File::options().read(true).write(writes == Writes::File).open(path);
-        let file = file.map_err(|e| Error::io(e, "cannot open").file(path))?;
-        WritableMap::new(&file, writes).map(Bytes::Write).in_file(path)
+    fn map(file: &File, mode: Mode) -> Result<Bytes> {
+        match mode {
+            Mode::Read => Ok(Bytes::Read(map_file(file)?.0)),
+            Mode::ReadWrite => WritableMap::new(file, Writes::File).map(Bytes::Write),
+            Mode::CopyOnWrite => WritableMap::new(file, Writes::Memory).map(Bytes::Write),
+        }
     }
+}
+
+fn open(path: &Path, mode: Mode) -> Result<File> {
+    let file = File::options().read(true).write(mode == Mode::ReadWrite).open(path);
+    file.map_err(|e| Error::io(e, "cannot open").file(path))
 }
 
 impl Memmap {
@@ -111,13 +113,12 @@ impl Memmap {
     /// As [`header::parse`]; `Invalid` when the file ends before the array, `Unsupported` for objects, `Io`.
     pub fn open_npy(path: impl AsRef<Path>, mode: Mode) -> Result<Memmap> {
         let path = path.as_ref();
-        let bytes = Bytes::open(path, mode)?;
-        let h = {
-            let limits = Limits::default();
-            let npy = Npy::open(SliceSource(&bytes), &limits).in_file(path)?;
-            npy.header().dense(0).check(bytes.len() as u64, &limits).in_file(path)?;
-            npy.header().clone()
-        };
+        let source = FileSource::from_file(open(path, mode)?, path);
+        let bytes = Bytes::map(source.file(), mode).in_file(path)?;
+        // Read, not looked at through the map: the kernel would map the pages around it at once, and take longer
+        // over that than over everything else.
+        let h = npy::head(&source, bytes.len() as u64, &Limits::default()).in_file(path)?;
+        h.dense(0).check(bytes.len() as u64, &Limits::default()).in_file(path)?;
         let Header { dtype, shape, order, data_offset, nbytes } = h;
         Ok(Memmap { bytes, dtype, shape, order, offset: data_offset, nbytes, path: path.into() })
     }
@@ -128,7 +129,7 @@ impl Memmap {
     /// As [`Layout::resolve`]; `Io`.
     pub fn open_raw(path: impl AsRef<Path>, layout: &Layout, mode: Mode) -> Result<Memmap> {
         let path = path.as_ref();
-        let bytes = Bytes::open(path, mode)?;
+        let bytes = Bytes::map(&open(path, mode)?, mode).in_file(path)?;
         let shape = Raw::open(SliceSource(&bytes), layout.clone()).in_file(path)?.shape().clone();
         let nbytes = shape.bytes(layout.dtype.itemsize())?;
         let Layout { dtype, order, offset, .. } = layout.clone();

@@ -16,8 +16,8 @@ use std::path::Path;
 /// Files up to this size are read whole, header and all, by one read.
 const SMALL: u64 = 1 << 16;
 
-/// How much of a large file is read in search of its header, which nearly always is 128 bytes.
-const HEAD: u64 = 4096;
+/// How much of a large file is read in search of its header, which nearly always is of 128 bytes.
+const HEAD: usize = 512;
 
 /// Reads the array at the start of a source: borrowed where the source is memory, owned and 64-byte aligned
 /// otherwise.
@@ -50,7 +50,7 @@ fn read_unnamed<'a, S: Source + ?Sized>(source: &'a S, limits: &Limits) -> Resul
             return dense::within(h.dtype, h.shape, h.order, h.data_offset, all);
         }
     }
-    let h = head(source, limits)?;
+    let h = head(source, source.len()?, limits)?;
     h.dense(0).read(source, &Selection::ALL, limits)
 }
 
@@ -64,16 +64,17 @@ pub fn load(path: impl AsRef<Path>, limits: &Limits) -> Result<View<'static>> {
     read(&source, limits)?.into_owned()
 }
 
-/// Parses the header at the start of a source.
-fn head<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<Header> {
+/// Parses the header at the start of a source of `size` bytes.
+pub(crate) fn head<S: Source + ?Sized>(source: &S, size: u64, limits: &Limits) -> Result<Header> {
     if let Some(all) = source.as_slice() {
         return header::parse(all);
     }
-    let size = source.len()?;
-    let start = source.bytes_at(0, size.min(HEAD), limits)?;
-    let length = header::length(&start)? as u64;
+    let mut start = [0; HEAD];
+    let start = start.get_mut(..usize::try_from(size).unwrap_or(HEAD).min(HEAD)).unwrap_or_default();
+    source.read_exact_at(0, start)?;
+    let length = header::length(start)? as u64;
     if length <= start.len() as u64 {
-        return header::parse(&start);
+        return header::parse(start);
     }
     header::parse(&source.bytes_at(0, size.min(length), limits)?)
 }
@@ -160,7 +161,10 @@ impl<S: Source> Npy<S> {
     /// # Errors
     /// As [`header::parse`].
     pub fn open(source: S, limits: &Limits) -> Result<Npy<S>> {
-        let header = head(&source, limits).map_err(|e| dense::named(e, &source))?;
+        let header = source
+            .len()
+            .and_then(|size| head(&source, size, limits))
+            .map_err(|e| dense::named(e, &source))?;
         Ok(Npy { source, header })
     }
 

@@ -7,9 +7,9 @@
 //! never rewritten.
 
 use super::MemorySource;
-use crate::{Error, Result};
+use crate::{Error, Result, ResultExt};
 use bytes::Bytes;
-use memmap2::{Mmap, MmapMut};
+use memmap2::{MmapMut, MmapOptions};
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -21,17 +21,34 @@ use std::path::Path;
 /// `Io`, naming the file.
 pub fn map(path: impl AsRef<Path>) -> Result<MemorySource> {
     let path = path.as_ref();
-    let fail = |e| Error::io(e, "cannot map").file(path);
     let file = File::open(path).map_err(|e| Error::io(e, "cannot open").file(path))?;
+    Ok(MemorySource::new(map_file(&file).in_file(path)?.0).named(path))
+}
+
+/// Maps an open file for reading, and says its size. The obligation is that of [`map`].
+///
+/// # Errors
+/// `Io`.
+pub fn map_file(file: &File) -> Result<(Bytes, u64)> {
+    let size = size(file)?;
+    let len = usize::try_from(size).map_err(|_| Error::limit(format!("a file of {size} bytes in memory")))?;
     // An empty file cannot be mapped; an empty slice says the same.
-    if file.metadata().map_err(fail)?.len() == 0 {
-        return Ok(MemorySource::new(Bytes::new()).named(path));
+    if len == 0 {
+        return Ok((Bytes::new(), 0));
     }
     // SAFETY: the file is mapped read-only and stays mapped as long as the `Bytes` that own the map. That its
     // bytes do not change or vanish meanwhile is the caller's documented obligation above.
     #[expect(unsafe_code, reason = "the one memory map")]
-    let map = unsafe { Mmap::map(&file) }.map_err(fail)?;
-    Ok(MemorySource::new(Bytes::from_owner(map)).named(path))
+    let map = unsafe { MmapOptions::new().len(len).map(file) }.map_err(cannot_map)?;
+    Ok((Bytes::from_owner(map), size))
+}
+
+fn size(file: &File) -> Result<u64> {
+    Ok(file.metadata().map_err(cannot_map)?.len())
+}
+
+fn cannot_map(e: std::io::Error) -> Error {
+    Error::io(e, "cannot map")
 }
 
 /// Where what is written to a map goes.
@@ -57,19 +74,18 @@ impl WritableMap {
     /// # Errors
     /// `Io`.
     pub fn new(file: &File, writes: Writes) -> Result<WritableMap> {
-        let fail = |e| Error::io(e, "cannot map");
-        if file.metadata().map_err(fail)?.len() == 0 {
+        if size(file)? == 0 {
             return Ok(WritableMap { map: None });
         }
-        // SAFETY: as in `map`; the bytes are changed through this map alone, which `&mut self` guards.
+        // SAFETY: as in `map_file`; the bytes are changed through this map alone, which `&mut self` guards.
         #[expect(unsafe_code, reason = "the one memory map, to be written")]
         let map = unsafe {
             match writes {
                 Writes::File => MmapMut::map_mut(file),
-                Writes::Memory => memmap2::MmapOptions::new().map_copy(file),
+                Writes::Memory => MmapOptions::new().map_copy(file),
             }
         };
-        Ok(WritableMap { map: Some(map.map_err(fail)?) })
+        Ok(WritableMap { map: Some(map.map_err(cannot_map)?) })
     }
 
     /// Waits until what was written has reached the disk; nothing to wait for where writes stay in memory.

@@ -9,7 +9,7 @@ mod map;
 mod memory;
 
 pub use file::FileSource;
-pub use map::{WritableMap, Writes, map};
+pub use map::{WritableMap, Writes, map, map_file};
 pub use memory::{MemorySource, SliceSource};
 
 use crate::{Error, Limits, Result};
