@@ -1,4 +1,4 @@
-//! NumPy files: NPY, NPZ and raw arrays, read and written byte for byte as NumPy does.
+//! NumPy files: NPY, NPZ, raw arrays and delimited text, read and written byte for byte as NumPy does.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | [`npy`] | a header and its array in a source; loading and saving |
 //! | [`npz`] | ZIP archives of NPY members, with metadata |
 //! | [`raw`] | elements without a header |
+//! | [`text`] | numbers with a separator between them |
 //! | [`filename`] | dtype and shape in a raw file's name |
 //!
 //! Object arrays are refused everywhere: their elements are a pickle, which this crate never opens.
@@ -19,8 +20,10 @@ mod literal;
 pub mod npy;
 pub mod npz;
 pub mod raw;
+pub mod text;
 
 pub use header::Header;
 pub use npy::{Npy, NpyWriter};
 pub use npz::{Npz, NpzWriter};
 pub use raw::{Raw, RawWriter};
+pub use text::{Text, TextWriter};
