@@ -7,7 +7,7 @@
 
 mod write;
 
-pub(crate) use write::write;
+pub(crate) use write::{python_repr, write};
 
 use crate::literal::Literal;
 use hyperslab_core::dtype::{ArrayType, Field, Struct};

@@ -1,4 +1,4 @@
-//! NumPy files: NPY, NPZ and raw arrays, read and written byte for byte as NumPy does.
+//! NumPy files: NPY, NPZ, raw arrays and delimited text, read and written byte for byte as NumPy does.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | [`memmap`] | arrays as memory maps, to read and to write |
 //! | [`raw`] | elements without a header |
 //! | [`headers`] | ENVI's and NRRD's headers of raw elements |
+//! | [`text`] | numbers with a separator between them |
 //! | [`filename`] | dtype and shape in a raw file's name |
 //!
 //! Arrays of Python objects are refused: their elements are a pickle, which this crate never opens ([`objects`] says
@@ -27,8 +28,10 @@ pub mod npy;
 pub mod npz;
 pub mod objects;
 pub mod raw;
+pub mod text;
 
 pub use header::Header;
 pub use npy::{Npy, NpyWriter};
 pub use npz::{Npz, NpzWriter};
 pub use raw::{Raw, RawWriter};
+pub use text::{Text, TextWriter};

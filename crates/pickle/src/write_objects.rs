@@ -33,7 +33,7 @@ pub fn dump_objects(shape: &Shape, items: impl IntoIterator<Item = Result<Value>
         w.out.push(op::EMPTY_LIST);
         let mut count = 0u64;
         for item in items {
-            if count % BATCH as u64 == 0 {
+            if count.is_multiple_of(BATCH as u64) {
                 w.out.extend((count > 0).then_some(op::APPENDS));
                 w.out.push(op::MARK);
             }

@@ -99,7 +99,7 @@ fn write_struct(s: &Struct, out: &mut String, depth: u32) -> Result<()> {
 }
 
 /// Appends a string as Python's `repr` writes it.
-fn python_repr(text: &str, out: &mut String) {
+pub(crate) fn python_repr(text: &str, out: &mut String) {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote);
     for c in text.chars() {

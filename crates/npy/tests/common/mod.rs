@@ -219,3 +219,38 @@ pub(crate) fn arrays() -> Vec<View<'static>> {
     out.push(array(&wide_structure(400), &[2].into(), Order::C, 7));
     out
 }
+
+/// Makes bytes a number that text brings back: bools of 0 and 1, NaN without payload, long doubles that are normal.
+pub(crate) fn number(dtype: &Dtype, e: &mut [u8]) {
+    match dtype {
+        Dtype::Bool => e[0] &= 1,
+        Dtype::Float(f) if f.size == 16 => {
+            e[7] |= 0x80;
+            e[10..].fill(0);
+            // Neither zero nor special.
+            e[9] = e[9] & 0xbf | 1;
+        }
+        Dtype::Float(f) => {
+            let big = f.order == hyperslab_core::ByteOrder::Big;
+            let mut wide = [0u8; 8];
+            let size = e.len();
+            wide[..size].copy_from_slice(e);
+            if big {
+                wide[..size].reverse();
+            }
+            let bits = u64::from_le_bytes(wide);
+            let (exponent, quiet) = match size {
+                2 => (0x7c00, 0x7e00),
+                4 => (0x7f80_0000, 0x7fc0_0000),
+                _ => (0x7ff0_0000_0000_0000, 0x7ff8_0000_0000_0000),
+            };
+            let bits: u64 = if bits & exponent == exponent { quiet } else { bits };
+            wide = bits.to_le_bytes();
+            if big {
+                wide[..size].reverse();
+            }
+            e.copy_from_slice(&wide[..size]);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,138 @@
+//! Text to arrays: whole, or a part at a time.
+
+use super::Layout;
+use super::parser::{self, Parse, WINDOW};
+use crate::dense;
+use bytes::Bytes;
+use hyperslab_core::container::Stream;
+use hyperslab_core::{Error, Limits, Reservation, Result, Shape, Source, View};
+
+/// Reads an array from text.
+///
+/// Integers that the type does not hold are refused, any byte order is right, and nothing but white space is an empty
+/// array; otherwise what `numpy.fromfile` accepts is accepted, with the same values.
+///
+/// ```
+/// use hyperslab_core::{Dtype, Limits, source::SliceSource};
+/// use hyperslab_npy::text::{self, Layout};
+///
+/// let layout = Layout::new(Dtype::F64, ",".parse()?);
+/// let view = text::read(&SliceSource(b"1, 2.5,\n-3e2"), &layout, &Limits::default())?;
+/// assert_eq!(view.to_vec::<f64>()?, [1.0, 2.5, -300.0]);
+///
+/// let e = text::read(&SliceSource(b"1,2\n3,4"), &layout, &Limits::default()).unwrap_err();
+/// assert!(e.to_string().starts_with("line 1, column 4 (element 2) at byte 3: expected the separator"));
+/// # Ok::<(), hyperslab_core::Error>(())
+/// ```
+///
+/// # Errors
+/// `Invalid` with line, column and byte where there is no number, a wrong one or no separator, and for fewer elements
+/// than the layout's count; `Unsupported` for element types that are not numbers, `Limit`, `Io`.
+pub fn read<S: Source + ?Sized>(source: &S, layout: &Layout, limits: &Limits) -> Result<View<'static>> {
+    whole(source, layout, WINDOW, limits).map_err(|e| dense::named(e, source))
+}
+
+pub(super) fn whole<S: Source + ?Sized>(
+    source: &S,
+    layout: &Layout,
+    window: usize,
+    limits: &Limits,
+) -> Result<View<'static>> {
+    let mut elements = Elements::new(limits)?;
+    let mut parser = parser::open(source, layout, window, limits)?;
+    while parser.next(&mut |bytes| elements.extend(bytes))? {}
+    let found = parser.found();
+    elements.into_view(layout, layout.resolve(found)?)
+}
+
+/// Bytes of elements as they are found, within the limits.
+pub(super) struct Elements {
+    bytes: Vec<u8>,
+    limits: Limits,
+    /// One for each time that the bytes grew.
+    reservations: Vec<Reservation>,
+}
+
+impl Elements {
+    pub(super) fn new(limits: &Limits) -> Result<Elements> {
+        Ok(Elements { bytes: Vec::new(), limits: limits.clone(), reservations: Vec::new() })
+    }
+
+    pub(super) fn extend(&mut self, bytes: &[u8]) -> Result<()> {
+        let room = self.bytes.capacity() - self.bytes.len();
+        if let Some(more) = bytes.len().checked_sub(room).filter(|more| *more > 0) {
+            let more = more.max(self.bytes.capacity() / 2);
+            self.reservations.push(self.limits.reserve(more as u64)?);
+            let room = self.bytes.try_reserve_exact(room + more);
+            room.map_err(|_| Error::limit(format!("no memory for {more} more bytes of elements")))?;
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn into_shared(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+
+    fn into_view(self, layout: &Layout, shape: Shape) -> Result<View<'static>> {
+        View::with_order(layout.dtype.clone(), shape, layout.order, self.into_shared())
+    }
+}
+
+impl AsRef<[u8]> for Elements {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// An array's elements in order, a window of text at a time.
+pub(super) struct Parts<'a> {
+    parser: Box<dyn Parse + 'a>,
+    layout: &'a Layout,
+    /// As many as were counted before.
+    expected: u64,
+    part: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn new<S: Source + ?Sized>(
+        source: &'a S,
+        layout: &'a Layout,
+        expected: u64,
+        limits: &Limits,
+    ) -> Result<Parts<'a>> {
+        let parser = parser::open(source, layout, WINDOW, limits)?;
+        Ok(Parts { parser, layout, expected, part: Vec::new() })
+    }
+}
+
+impl Stream for Parts<'_> {
+    fn next_part(&mut self) -> Result<Option<View<'_>>> {
+        self.part.clear();
+        let part = &mut self.part;
+        let mut more = true;
+        while more && part.is_empty() {
+            more = self.parser.next(&mut |bytes| {
+                part.extend_from_slice(bytes);
+                Ok(())
+            })?;
+        }
+        if !more && self.parser.found() != self.expected {
+            let found = self.parser.found();
+            return Err(Error::conflict(format!(
+                "{found} elements where {} were counted before",
+                self.expected
+            ))
+            .hint("another program has changed the file: open it again"));
+        }
+        if self.part.is_empty() {
+            return Ok(None);
+        }
+        let count = (self.part.len() as u64).checked_div(self.layout.dtype.itemsize()).unwrap_or(0);
+        View::new(self.layout.dtype.clone(), [count].into(), &self.part[..]).map(Some)
+    }
+}
