@@ -1,5 +1,6 @@
 //! Which container a new file becomes, and its writer.
 
+use crate::npy::text::{Format, Separator, TextWriter};
 use crate::npy::{NpyWriter, NpzWriter, RawWriter};
 use crate::objects::Pickling;
 use crate::sidecar::Beside;
@@ -21,16 +22,19 @@ pub enum Output {
     Nco,
     /// The elements alone; metadata goes to a file beside it ([`sidecar`](crate::sidecar)).
     Raw,
+    /// The elements as text; metadata goes to a file beside it.
+    Text,
 }
 
 impl Output {
     /// All of them, by the names that `--to` takes.
-    pub const NAMES: [(&'static str, Output); 5] = [
+    pub const NAMES: [(&'static str, Output); 6] = [
         ("npy", Output::Npy),
         ("npz", Output::Npz),
         ("h5", Output::Hdf5),
         ("nco", Output::Nco),
         ("raw", Output::Raw),
+        ("text", Output::Text),
     ];
 
     /// The container that a file name's extension stands for.
@@ -45,10 +49,11 @@ impl Output {
             "h5" | "hdf5" | "hdf" | "he5" => Output::Hdf5,
             "nco" => Output::Nco,
             "dat" | "bin" | "raw" | "data" => Output::Raw,
+            "txt" | "csv" | "tsv" => Output::Text,
             _ => {
                 return Err(Error::usage("the name does not say what to write")
                     .file(path)
-                    .hint("say --to npy, npz, h5, nco or raw"));
+                    .hint("say --to npy, npz, h5, nco, raw or text"));
             }
         })
     }
@@ -62,8 +67,14 @@ impl Output {
     pub fn extension(self) -> &'static str {
         match self {
             Output::Raw => "dat",
+            Output::Text => "txt",
             other => other.name(),
         }
+    }
+
+    /// Whether a file beside it holds its metadata.
+    pub fn has_sidecar(self) -> bool {
+        matches!(self, Output::Raw | Output::Text)
     }
 
     /// Whether arrays have names in it.
@@ -85,7 +96,7 @@ impl FromStr for Output {
 }
 
 /// How a new file is written.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CreateOptions {
     /// An NCO file is one of many objects.
     pub pack: bool,
@@ -93,6 +104,10 @@ pub struct CreateOptions {
     pub objects: bool,
     /// The name of a raw file says its dtype and shape, so that no file beside it has to.
     pub named: bool,
+    /// What stands between two elements of a text; by the name's extension otherwise.
+    pub sep: Option<Separator>,
+    /// How the elements of a text are printed.
+    pub format: Format,
     /// A file that is there is replaced.
     pub replace: bool,
 }
@@ -101,8 +116,8 @@ pub struct CreateOptions {
 ///
 /// # Errors
 /// `Usage` when the file exists and must not be replaced, `Io`.
-pub fn create(path: &Path, output: Output, options: CreateOptions) -> Result<Box<dyn ContainerWriter>> {
-    let CreateOptions { pack, objects, named, replace } = options;
+pub fn create(path: &Path, output: Output, options: &CreateOptions) -> Result<Box<dyn ContainerWriter>> {
+    let &CreateOptions { pack, objects, named, replace, .. } = options;
     Ok(match output {
         Output::Npy if objects => Box::new(Pickling(NpyWriter::create(path, replace)?)),
         Output::Npz if objects => Box::new(Pickling(NpzWriter::create(path, replace)?)),
@@ -114,6 +129,19 @@ pub fn create(path: &Path, output: Output, options: CreateOptions) -> Result<Box
         Output::Raw => {
             let raw = Box::new(RawWriter::create(path, replace)?);
             Box::new(Beside::new(raw, path, !named, replace))
+        }
+        Output::Text => {
+            let sep = match &options.sep {
+                Some(sep) => sep.clone(),
+                None => Separator::new(match path.extension().and_then(|e| e.to_str()) {
+                    Some("csv") => ",",
+                    Some("tsv") => "\t",
+                    _ => "\n",
+                })?,
+            };
+            let beside = sep.as_str().to_owned();
+            let text = Box::new(TextWriter::create(path, sep, options.format.clone(), replace)?);
+            Box::new(Beside::new(text, path, !named, replace).text(&beside))
         }
     })
 }

@@ -7,7 +7,9 @@
 use crate::detect::{Format, detect};
 use crate::nco::Nco;
 use crate::npy::headers::{self, envi, nrrd};
-use crate::npy::{Npy, Npz, Raw, filename, raw::Layout};
+use crate::npy::raw::Layout;
+use crate::npy::text::{self, Separator, Text};
+use crate::npy::{Npy, Npz, Raw, filename};
 use crate::objects::WithObjects;
 use crate::pickled::PickleFile;
 use crate::sidecar::{self, Sidecar};
@@ -43,12 +45,18 @@ pub struct Declared {
     pub offset: Option<u64>,
     /// Number of elements.
     pub count: Option<u64>,
+    /// What stands between two elements of a text; without it the elements are binary, unless the name ends in
+    /// `.csv`, `.tsv` or `.txt`.
+    pub sep: Option<String>,
 }
 
 impl Declared {
     /// Whether nothing was told.
     pub fn is_empty(&self) -> bool {
-        matches!(self, Declared { dtype: None, shape: None, order: None, offset: None, count: None })
+        matches!(
+            self,
+            Declared { dtype: None, shape: None, order: None, offset: None, count: None, sep: None }
+        )
     }
 
     /// The layout of a file of `size` bytes, from what was told, what lies beside the file, and its name; `None` when
@@ -60,14 +68,31 @@ impl Declared {
             (None, Some(layout)) => Some(layout),
             (None, None) => filename::parse(path)?.map(|n| n.layout_for(size)),
         };
-        let Some(mut layout) = found else { return Ok(None) };
+        Ok(found.map(|layout| self.over(layout)))
+    }
+
+    /// What was told, in the place of what was found.
+    fn over(&self, mut layout: Layout) -> Layout {
         if self.shape.is_some() || self.count.is_some() {
             layout.shape.clone_from(&self.shape);
         }
         layout.order = self.order.unwrap_or(layout.order);
         layout.offset = self.offset.unwrap_or(layout.offset);
         layout.count = self.count.or(layout.count);
-        Ok(Some(layout))
+        layout
+    }
+
+    /// The separator of a text, from what was told, what lies beside the file, and its name.
+    fn separator(&self, path: &Path, beside: Option<String>) -> Result<Option<Separator>> {
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let named = match extension.as_str() {
+            "csv" => Some(","),
+            "tsv" => Some("\t"),
+            "txt" => Some(" "),
+            _ => None,
+        };
+        let sep = self.sep.as_deref().or(beside.as_deref()).or(named);
+        sep.map(Separator::new).transpose()
     }
 }
 
@@ -138,7 +163,7 @@ impl Opening<'_> {
             // Two bytes are a weak signature: a name or a declaration outweighs it.
             None | Some(Format::Pickle) => {
                 if let Some(array) = self.headerless(&source)? {
-                    return array.open(source);
+                    return array.open(source, limits);
                 }
             }
             Some(format) if self.options.declared.dtype.is_some() => {
@@ -170,14 +195,33 @@ impl Opening<'_> {
             false => None,
         };
         let beside = sidecar.as_mut().and_then(|s| s.layout.take());
-        let layout = self.options.declared.layout(self.name, source.len()?, beside)?;
-        Ok(layout.map(|layout| Headerless { layout, sidecar }))
+        let sep = sidecar.as_mut().and_then(|s| s.sep.take());
+        let declared = &self.options.declared;
+        let is_raw = beside.is_some() && sep.is_none() && declared.sep.is_none();
+        let separator = if is_raw { None } else { declared.separator(self.name, sep)? };
+        let layout = declared.layout(self.name, source.len()?, beside)?;
+        Ok(match separator {
+            None => layout.map(|layout| Headerless { elements: Elements::Raw(layout), sidecar }),
+            Some(separator) => {
+                // NumPy's default, too.
+                let Layout { dtype, shape, order, offset, count } = match layout {
+                    Some(layout) => layout,
+                    None => declared.over(Layout::new(Dtype::F64)),
+                };
+                if offset != 0 {
+                    return Err(Error::usage("text has no offset in bytes"));
+                }
+                let layout = text::Layout { dtype, separator, count, shape, order };
+                Some(Headerless { elements: Elements::Text(layout), sidecar })
+            }
+        })
     }
 
     /// The array that an ENVI or NRRD header describes.
     fn described<S: Source + 'static>(&self, source: S, is_envi: bool) -> Result<Box<dyn Container>> {
+        let limits = &self.options.limits;
         let size = source.len()?;
-        let head = source.bytes_at(0, size.min(headers::MAX), &self.options.limits)?;
+        let head = source.bytes_at(0, size.min(headers::MAX), limits)?;
         let found = match is_envi {
             true => envi::parse(&String::from_utf8_lossy(&head))?,
             false => nrrd::parse(&head)?,
@@ -194,8 +238,8 @@ impl Opening<'_> {
         };
         let mut sidecar = Sidecar::of(found, self.name)?;
         let Some(mut layout) = sidecar.layout.take() else { return Err(unknown(&source, self.name)) };
-        let array = |layout| Headerless { layout, sidecar: Some(sidecar) };
-        let Some(file) = file else { return array(layout).open(source) };
+        let array = |layout| Headerless { elements: Elements::Raw(layout), sidecar: Some(sidecar) };
+        let Some(file) = file else { return array(layout).open(source, limits) };
         let data = FileSource::open(&file)?;
         if at_end {
             let shape: Shape = layout.shape.iter().flatten().flatten().copied().collect();
@@ -203,8 +247,8 @@ impl Opening<'_> {
             layout.offset = data.len()?.saturating_sub(nbytes);
         }
         match self.options.map {
-            true => array(layout).open(crate::source::map(&file)?),
-            false => array(layout).open(data),
+            true => array(layout).open(crate::source::map(&file)?, limits),
+            false => array(layout).open(data, limits),
         }
         .in_file(file)
     }
@@ -222,13 +266,21 @@ impl Opening<'_> {
 
 /// A file without a header, and what was found out about it.
 struct Headerless {
-    layout: Layout,
+    elements: Elements,
     sidecar: Option<Sidecar>,
 }
 
+enum Elements {
+    Raw(Layout),
+    Text(text::Layout),
+}
+
 impl Headerless {
-    fn open<S: Source + 'static>(self, source: S) -> Result<Box<dyn Container>> {
-        let array = Box::new(Raw::open(source, self.layout)?);
+    fn open<S: Source + 'static>(self, source: S, limits: &Limits) -> Result<Box<dyn Container>> {
+        let array: Box<dyn Container> = match self.elements {
+            Elements::Raw(layout) => Box::new(Raw::open(source, layout)?),
+            Elements::Text(layout) => Box::new(Text::open(source, layout, limits)?),
+        };
         Ok(match self.sidecar {
             Some(sidecar) => sidecar.describe(array),
             None => array,
@@ -256,5 +308,8 @@ fn unknown(source: &dyn Source, name: &Path) -> Error {
         .hint(format!("say --dtype (and --shape): {size} bytes are {}", fits.join(", ")));
     }
     Error::usage("not a format that is recognised: no NPY, NPZ, HDF5, NCO or pickle signature")
-        .hint("for raw elements say --dtype (and --shape), or name the file like x_int32_4_5.dat")
+        .hint(
+            "for raw elements say --dtype (and --shape), or name the file like x_int32_4_5.dat; for numbers as text \
+             say --sep",
+        )
 }

@@ -9,7 +9,7 @@ mod write;
 
 pub(crate) use write::{python_repr, write};
 
-use crate::literal::Literal;
+use crate::literal::{Literal, Parser};
 use hyperslab_core::dtype::{ArrayType, Field, Struct};
 use hyperslab_core::{Dtype, Error, Result, Shape};
 use std::sync::Arc;
@@ -97,6 +97,40 @@ const NAMES: [(&str, &str); 70] = [
 /// The dtype that a description stands for.
 pub(crate) fn dtype(descr: &Literal<'_>) -> Result<Dtype> {
     at_depth(descr, 0)
+}
+
+/// The dtype that a text stands for, as people type it: whatever `numpy.dtype` takes as one string (`<f8`, `float32`,
+/// `?`, `i4,f8`), and the lists of an NPY header (`[('a', '<i4'), ('b', '<f8', (2,))]`, in JSON's brackets and quotes
+/// too). Types whose size depends on the platform have that of 64-bit Linux.
+///
+/// ```
+/// let dtype = hyperslab_npy::parse_dtype("[('a', '<i4'), ('b', '>f8', (2,))]")?;
+/// assert_eq!(dtype.itemsize(), 20);
+/// assert_eq!(hyperslab_npy::parse_dtype("?")?.to_string(), "|b1");
+/// # Ok::<(), hyperslab_core::Error>(())
+/// ```
+///
+/// # Errors
+/// `Usage` for text that is no dtype, and for a subarray of its own.
+pub fn parse_dtype(text: &str) -> Result<Dtype> {
+    let text = text.trim();
+    let parsed = match text.starts_with(['[', '(']) {
+        true => {
+            let literal = Parser::new(text.as_bytes(), false).and_then(|mut p| p.value());
+            literal.or_else(|e| if text.starts_with('(') { Ok(Literal::Str(text.into())) } else { Err(e) })
+        }
+        false => Ok(Literal::Str(text.into())),
+    };
+    match parsed.and_then(|l| dtype(&l)) {
+        Ok(Dtype::Array(_)) => Err(Error::usage(format!("{text:?} is an array in each element"))
+            .hint("give its extents to the shape instead")),
+        Ok(dtype) => Ok(dtype),
+        Err(e) => Err(Error::usage(match text.starts_with('[') {
+            true => format!("{text:?} is not a dtype: {}", e.message()),
+            false => format!("{text:?} is not a dtype"),
+        })
+        .hint("write it as NumPy does, for example '<f8', 'int32', '|S3' or \"[('a', '<i4')]\"")),
+    }
 }
 
 fn at_depth(descr: &Literal<'_>, depth: u32) -> Result<Dtype> {

@@ -30,6 +30,7 @@ pub mod objects;
 pub mod raw;
 pub mod text;
 
+pub use descr::parse_dtype;
 pub use header::Header;
 pub use npy::{Npy, NpyWriter};
 pub use npz::{Npz, NpzWriter};

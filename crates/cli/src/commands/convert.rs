@@ -4,9 +4,10 @@ use super::headerless::Headerless;
 use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::progress::Wheel;
-use hyperslab::npy::filename;
+use hyperslab::npy::text::{Format, Separator};
+use hyperslab::npy::{filename, parse_dtype};
 use hyperslab::{
-    ArrayOptions, ConvertOptions, Converted, Error, Output, Result, Target, Value, convert, json,
+    ArrayOptions, ConvertOptions, Converted, Dtype, Error, Output, Result, Target, Value, convert, json,
 };
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -27,6 +28,15 @@ pub(crate) struct Args {
     /// Deflate level of an NPZ's members
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=9))]
     gzip: Option<u32>,
+    /// Convert the elements of every array to this type; a value that it lacks is refused
+    #[arg(long, value_name = "DTYPE", value_parser = parse_dtype)]
+    astype: Option<Dtype>,
+    /// How the elements of a text are printed, for example '%2d' or '%.17g'
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// What stands between the elements of IN, where both IN and OUT are text; --sep is then that of OUT
+    #[arg(long, value_name = "SEP")]
+    in_sep: Option<String>,
     /// Write dtype and shape into the name of a raw file
     #[arg(long)]
     name_scheme: bool,
@@ -67,7 +77,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 fn converted(args: &Args, target: &Target) -> Outcome {
-    let open = args.headerless.options()?;
+    let mut open = args.headerless.options()?;
+    let output = args.to.or_else(|| Output::of_name(&args.out).ok());
+    let mut sep = None;
+    if output == Some(Output::Text) {
+        sep = args.headerless.sep().map(Separator::new).transpose()?;
+        open.declared.sep.clone_from(&args.in_sep);
+    } else if args.format.is_some() || args.in_sep.is_some() {
+        return Err(exit::usage("--format and --in-sep are for text output: say --to text"));
+    }
     let container = super::open(target, &open)?;
     let place = target.find(&*container, &open.limits)?;
     if place.attribute.is_some() {
@@ -81,6 +99,9 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         allow_loss: args.allow_loss,
         array: ArrayOptions { deflate: args.gzip, ..ArrayOptions::default() },
         objects: open.objects,
+        sep,
+        format: args.format.clone().unwrap_or_default(),
+        astype: args.astype.clone(),
         name: name(target.file())?,
         name_scheme: args.name_scheme,
         limits: open.limits,
@@ -89,7 +110,9 @@ fn converted(args: &Args, target: &Target) -> Outcome {
     let wheel = Wheel::start("converting");
     if args.out == Path::new("-") {
         let Some(output) = options.output else {
-            return Err(exit::usage("say what to write to standard output: --to npy, npz, h5, nco or raw"));
+            return Err(exit::usage(
+                "say what to write to standard output: --to npy, npz, h5, nco, raw or text",
+            ));
         };
         let dir = tempfile::tempdir().map_err(|e| Error::io(e, "cannot make a temporary directory"))?;
         let file = dir.path().join("out").with_extension(output.extension());

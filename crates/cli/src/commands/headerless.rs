@@ -1,5 +1,6 @@
 //! The options that describe input without a header.
 
+use hyperslab::npy::parse_dtype;
 use hyperslab::{Declared, Dtype, Error, OpenOptions, Order, Result};
 
 /// What a headerless file holds, where neither its content nor its name says it.
@@ -7,7 +8,7 @@ use hyperslab::{Declared, Dtype, Error, OpenOptions, Order, Result};
 #[command(next_help_heading = "Headerless input")]
 pub(crate) struct Headerless {
     /// Element type, for example '<f8' or int32
-    #[arg(long, value_name = "DTYPE")]
+    #[arg(long, value_name = "DTYPE", value_parser = parse_dtype)]
     dtype: Option<Dtype>,
     /// Extents, for example 4,5 or 4x5; one of them may be '-1'
     #[arg(long, value_name = "SHAPE", allow_hyphen_values = true)]
@@ -21,6 +22,9 @@ pub(crate) struct Headerless {
     /// Number of elements to take
     #[arg(long, value_name = "N", conflicts_with = "shape")]
     count: Option<u64>,
+    /// What stands between the elements of a text, for example ','
+    #[arg(long, value_name = "SEP")]
+    sep: Option<String>,
     /// Read NumPy's arrays of Python objects, unpickled without executing anything
     #[arg(long, help_heading = "Options")]
     objects: bool,
@@ -35,6 +39,11 @@ enum OrderName {
 }
 
 impl Headerless {
+    /// The separator.
+    pub(crate) fn sep(&self) -> Option<&str> {
+        self.sep.as_deref()
+    }
+
     /// The options under which a file is opened.
     ///
     /// # Errors
@@ -49,6 +58,7 @@ impl Headerless {
             }),
             offset: self.offset,
             count: self.count,
+            sep: self.sep.clone(),
         };
         Ok(OpenOptions { declared, objects: self.objects, ..OpenOptions::default() })
     }

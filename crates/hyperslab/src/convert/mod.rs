@@ -9,8 +9,11 @@ mod verify;
 
 use crate::create::{CreateOptions, Output, create};
 use crate::npy::filename;
+use crate::npy::text::{Format, Separator};
 use crate::target::Place;
-use crate::{ArrayOptions, Container, Error, Kind, Limits, Result, ResultExt, Value, objects, sidecar};
+use crate::{
+    ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, cast, objects, sidecar,
+};
 use plan::Plan;
 use std::path::{Path, PathBuf};
 use verify::Written;
@@ -28,6 +31,12 @@ pub struct ConvertOptions {
     pub array: ArrayOptions,
     /// Write variable-length elements to NPY and NPZ as Python objects.
     pub objects: bool,
+    /// What stands between two elements of a text; by the name's extension otherwise.
+    pub sep: Option<Separator>,
+    /// How the elements of a text are printed.
+    pub format: Format,
+    /// The type to which all elements are converted.
+    pub astype: Option<Dtype>,
     /// Names what has none: the array of a file that is one array.
     pub name: String,
     /// Put dtype and shape into the name of a raw file.
@@ -94,6 +103,9 @@ pub fn convert(
     }
     let mut plan = Plan::make(input, place, output, options)?;
     plan.add(metadata)?;
+    if let Some(dtype) = &options.astype {
+        plan.arrays.iter_mut().for_each(|a| a.dtype = dtype.clone());
+    }
     if options.name_scheme {
         out = scheme(&out, output, &plan)?;
         free(&out, output, options.replace)?;
@@ -107,7 +119,18 @@ pub fn convert(
         Job { input, output, options, plan: &plan, written: Vec::new(), lost: Vec::new(), bytes: 0 };
     job.write(place, &made).map_err(|e| about(e, &made, &out))?;
     let Job { written, mut lost, bytes, .. } = job;
-    verify::check(&made, output, &written, &plan, &options.limits).map_err(|e| about(e, &made, &out))?;
+    let same = verify::check(&made, output, &written, &plan, &options.limits);
+    match same.map_err(|e| about(e, &made, &out)) {
+        Err(e) if output == Output::Text && e.kind() != Kind::Io => match options.allow_loss {
+            true => lost.push(format!("the text does not give the same elements back: {}", e.message())),
+            false => {
+                let what = format!("the text would not give the same elements back: {}", e.message());
+                let e = Error::unsupported(what).hint("--allow-loss writes it all the same");
+                return Err(e.file(&out));
+            }
+        },
+        checked => checked?,
+    }
     put_in_place(&made, &out, output, options.replace)?;
     lost.extend(plan.lost);
     Ok(Converted {
@@ -123,7 +146,7 @@ pub fn convert(
 
 /// Checks that a file, and what lies beside it, may be written.
 fn free(out: &Path, output: Output, replace: bool) -> Result<()> {
-    let beside = (output == Output::Raw).then(|| sidecar::path_of(out));
+    let beside = output.has_sidecar().then(|| sidecar::path_of(out));
     for file in [Some(out), beside.as_deref()].into_iter().flatten() {
         crate::output::place(file, replace)?;
     }
@@ -157,7 +180,7 @@ fn about(e: Error, made: &Path, out: &Path) -> Error {
 
 /// Moves the new file to its name, and before it the metadata beside it.
 fn put_in_place(made: &Path, out: &Path, output: Output, replace: bool) -> Result<()> {
-    if output == Output::Raw {
+    if output.has_sidecar() {
         let (made, out) = (sidecar::path_of(made), sidecar::path_of(out));
         if made.is_file() {
             rename(&made, &out, replace)?;
@@ -209,10 +232,12 @@ impl Job<'_> {
         let mut writer = create(
             made,
             self.output,
-            CreateOptions {
+            &CreateOptions {
                 pack: plan.pack,
                 objects: self.options.objects,
                 named: self.options.name_scheme,
+                sep: self.options.sep.clone(),
+                format: self.options.format.clone(),
                 replace: false,
             },
         )?;
@@ -221,6 +246,10 @@ impl Job<'_> {
         }
         for array in &plan.arrays {
             let view = self.input.read(&array.from, &place.selection, &self.options.limits)?;
+            let view = match &self.options.astype {
+                Some(dtype) => cast::cast(&view, dtype, &self.options.limits).in_object(&array.from)?,
+                None => view,
+            };
             let view = match self.output {
                 Output::Hdf5 => view,
                 Output::Npy | Output::Npz if self.options.objects && objects::is_storable(view.dtype()) => {

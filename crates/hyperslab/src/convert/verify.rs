@@ -54,7 +54,8 @@ pub(super) fn check(
     limits: &Limits,
 ) -> Result<()> {
     let mut options = OpenOptions { limits: limits.clone(), objects: true, ..OpenOptions::default() };
-    if let (Output::Raw, Some(sum)) = (output, written.first().and_then(|w| w.array.as_ref())) {
+    if let (Output::Raw | Output::Text, Some(sum)) = (output, written.first().and_then(|w| w.array.as_ref()))
+    {
         let layout = sum.dtype.clone().map(Layout::new).zip(sum.shape.as_ref());
         if let Some((layout, shape)) = layout {
             let Layout { dtype, shape, .. } = layout.with_shape(shape);

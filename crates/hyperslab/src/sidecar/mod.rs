@@ -1,7 +1,7 @@
 //! What lies beside a headerless array and describes it: `<file>.meta.json`, or an ENVI header `<file>.hdr`.
 //!
-//! The JSON has the keys of an NPY header (`descr`, `shape`, `fortran_order`, and `offset` in bytes), each of which
-//! may be missing, and the metadata in the form of an NPZ's `metadata.json`, at the path `""`.
+//! The JSON has the keys of an NPY header (`descr`, `shape`, `fortran_order`), `offset` in bytes and, for a
+//! text, `sep`, each of which may be missing, and the metadata in the form of an NPZ's `metadata.json`, at the path `""`.
 
 mod read;
 mod write;

@@ -20,6 +20,8 @@ const MAX: u64 = 64 << 20;
 pub(crate) struct Sidecar {
     /// Type, extents and position, where it says them.
     pub(crate) layout: Option<Layout>,
+    /// What separates the elements of a text.
+    pub(crate) sep: Option<String>,
     metadata: Metadata,
 }
 
@@ -71,15 +73,20 @@ fn parse(text: &[u8], file: &Path, limits: &Limits) -> Result<Option<Sidecar>> {
         Some(descr) => Some(layout(&descr, &mut all)?),
         None => None,
     };
+    let sep = match all.remove("sep") {
+        Some(Json::String(sep)) => Some(sep),
+        Some(_) => return Err(Error::invalid("sep is not text")),
+        None => None,
+    };
     let json = Json::Object(match all.remove("attrs") {
         Some(attrs) => Map::from_iter([(String::new(), attrs)]),
         None => all,
     });
     let json = json.to_string().into_bytes();
     match attributes::parse(&json, limits)? {
-        None if layout.is_none() => Ok(None),
+        None if layout.is_none() && sep.is_none() => Ok(None),
         None => Err(Error::invalid("metadata of another form than {name: {\"value\": ..}}")),
-        Some(_) => Ok(Some(Sidecar { layout, metadata: Metadata { json, file: file.into() } })),
+        Some(_) => Ok(Some(Sidecar { layout, sep, metadata: Metadata { json, file: file.into() } })),
     }
 }
 
@@ -109,7 +116,11 @@ impl Sidecar {
             values.insert(name.clone(), attributes::write(value, &limits)?);
         }
         let json = serde_json::json!({ "": values }).to_string().into_bytes();
-        Ok(Sidecar { layout: Some(description.layout), metadata: Metadata { json, file: file.into() } })
+        Ok(Sidecar {
+            layout: Some(description.layout),
+            sep: None,
+            metadata: Metadata { json, file: file.into() },
+        })
     }
 
     /// The array with its metadata.

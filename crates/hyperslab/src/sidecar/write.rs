@@ -15,13 +15,29 @@ pub(crate) struct Beside {
     replace: bool,
     /// Whether the layout is to be told, too.
     tell: bool,
+    /// The separator of a text.
+    sep: Option<String>,
     layout: Map<String, Json>,
     metadata: Map<String, Json>,
 }
 
 impl Beside {
     pub(crate) fn new(array: Box<dyn ContainerWriter>, path: &Path, tell: bool, replace: bool) -> Beside {
-        Beside { array, path: path.to_path_buf(), replace, tell, layout: Map::new(), metadata: Map::new() }
+        Beside {
+            array,
+            path: path.to_path_buf(),
+            replace,
+            tell,
+            sep: None,
+            layout: Map::new(),
+            metadata: Map::new(),
+        }
+    }
+
+    /// The array is a text with this separator.
+    pub(crate) fn text(mut self, sep: &str) -> Beside {
+        self.sep = Some(sep.to_owned());
+        self
     }
 }
 
@@ -32,14 +48,14 @@ impl ContainerWriter for Beside {
 
     fn array(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
         self.array.array(path, view, options)?;
-        let layout = serde_json::json!({
-            "descr": view.dtype().to_json(),
-            "fortran_order": false,
-            "shape": view.shape().to_vec(),
-            "offset": 0,
-        });
-        if let (Json::Object(layout), true) = (layout, self.tell) {
-            self.layout = layout;
+        if self.tell {
+            self.layout.insert("descr".into(), view.dtype().to_json());
+            self.layout.insert("fortran_order".into(), false.into());
+            self.layout.insert("shape".into(), view.shape().to_vec().into());
+            match &self.sep {
+                Some(sep) => self.layout.insert("sep".into(), sep.as_str().into()),
+                None => self.layout.insert("offset".into(), 0.into()),
+            };
         }
         Ok(())
     }
@@ -57,7 +73,7 @@ impl ContainerWriter for Beside {
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        let Beside { array, path, replace, mut layout, metadata, tell: _ } = *self;
+        let Beside { array, path, replace, mut layout, metadata, .. } = *self;
         if !metadata.is_empty() {
             layout.insert(String::new(), metadata.into());
         }
