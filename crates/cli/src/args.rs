@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Ls(ls::Args),
     Show(show::Args),
     Sum(sum::Args),
-    Convert(convert::Args),
+    Convert(Box<convert::Args>),
     Log(log::Args),
     Demo(demo::Args),
     Completions(completions::Args),
