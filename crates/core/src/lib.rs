@@ -5,6 +5,7 @@
 //! Nothing here knows a file format. Nothing here performs I/O but [`source`] and [`output`].
 #![deny(unsafe_code)]
 
+pub mod codec;
 pub mod container;
 pub mod digest;
 pub mod dtype;

@@ -22,5 +22,5 @@ pub mod raw;
 
 pub use header::Header;
 pub use npy::{Npy, NpyWriter};
-pub use npz::{Npz, NpzWriter};
+pub use npz::{Npz, NpzEditor, NpzWriter};
 pub use raw::{Raw, RawWriter};
