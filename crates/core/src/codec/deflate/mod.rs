@@ -10,6 +10,7 @@
 mod joined;
 #[cfg(feature = "libdeflate")]
 mod libdeflate;
+mod literal;
 mod rust;
 #[cfg(feature = "libdeflate")]
 mod walk;

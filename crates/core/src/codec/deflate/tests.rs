@@ -189,3 +189,44 @@ fn no_stream_is_walked_into_harm() {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn literals_alone(n in 0usize..200_000, seed in any::<u64>(), kinds in 1u32..257, skew in 0u32..30) {
+        // From one symbol to all of them, from even frequencies to ones that would need codes too long.
+        let mut state = seed | 1;
+        let mut bytes: Vec<u8> = (0..n)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                match skew {
+                    0 => (state as u32 % kinds) as u8,
+                    _ => (state | 1 << 62).trailing_zeros().min(skew) as u8,
+                }
+            })
+            .collect();
+        for last in [true, false] {
+            let stream = literal::deflate(&bytes, last);
+            prop_assert!(stream.len().abs_diff(literal::size(&bytes)) < 30);
+            let end = if last { Vec::new() } else { literal::deflate(b"end", true) };
+            let joined = [stream, end].concat();
+            if !last {
+                bytes.extend(b"end");
+            }
+            BACKENDS.iter().for_each(|&b| raw(&joined, &bytes, b));
+        }
+    }
+}
+
+#[test]
+fn noise_has_no_matches_and_is_packed_all_the_same() {
+    let bytes = noise(1 << 20);
+    for &b in BACKENDS {
+        let stream = [piece(&bytes, 6, false, b).unwrap(), piece(&bytes, 6, true, b).unwrap()].concat();
+        raw(&stream, &[&bytes[..], &bytes].concat(), b);
+        assert!(stream.len() < bytes.len() * 2 + bytes.len() / 50);
+    }
+}
