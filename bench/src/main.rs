@@ -9,6 +9,8 @@ mod npy;
 mod time;
 
 use std::path::Path;
+
+use hyperslab_core::codec::deflate::Backend;
 use std::process::ExitCode;
 
 /// A benchmark fails with a text for a person.
@@ -40,6 +42,16 @@ fn run(args: &[String]) -> Result<()> {
         "npy-load" => npy::load(folder)?,
         "npy-load-large" => npy::load_large(folder)?,
         "npy-map" => npy::map_large(folder)?,
+        "npz-write-f32" => npy::write(folder, "f32", 1, Backend::BEST)?,
+        "npz-write-f32-two" => npy::write(folder, "f32", 2, Backend::BEST)?,
+        "npz-write-f32-rust" => npy::write(folder, "f32", 1, Backend::Rust)?,
+        "npz-write-i16" => npy::write(folder, "i16", 1, Backend::BEST)?,
+        "npz-write-i16-two" => npy::write(folder, "i16", 2, Backend::BEST)?,
+        "npz-write-i16-rust" => npy::write(folder, "i16", 1, Backend::Rust)?,
+        "npz-read-f32" => npy::read(folder, "f32.npz", 1)?,
+        "npz-read-i16" => npy::read(folder, "i16.npz", 1)?,
+        "npz-read-many" => npy::read(folder, "many.npz", 2)?,
+        "npz-list" => npy::list(folder)?,
         other => return Err(format!("there is no operation {other:?}").into()),
     };
     println!("{}", serde_json::json!({ "samples": samples }));

@@ -78,9 +78,11 @@ impl Hasher {
             (0..view.len()).for_each(|_| sha.update([0; 4].get(..width).unwrap_or_default()));
             return Ok(());
         }
-        if let (true, Some(bytes)) = (is_canonical(view.dtype()), view.bytes()) {
-            sha.update(bytes);
-            return Ok(());
+        if is_canonical(view.dtype()) {
+            return view.pieces(|bytes| {
+                sha.update(bytes);
+                Ok(())
+            });
         }
         let heap = view.heap().map(|h| &**h);
         view.for_each(|element| {

@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod cast;
+pub mod codec;
 pub mod container;
 pub mod digest;
 pub mod dtype;

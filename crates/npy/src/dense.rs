@@ -1,14 +1,12 @@
 //! Dense arrays inside a source: the part that NPY, NPZ and raw files share once dtype, shape, order and position
 //! are known. Bytes are checked to be there before anything is allocated, used where they lie when they are in
-//! memory, and otherwise read only as far as the selection reaches. Writing hands out the bytes in C order.
+//! memory, and otherwise read only as far as the selection reaches. Writing hands out the bytes in the order
+//! in which they are stored.
 
 use hyperslab_core::view::{Buffer, Data};
 use hyperslab_core::{Dtype, Error, Limits, Order, Result, Selection, Shape, Source, View};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-
-/// Elements are gathered for writing in pieces of about this many bytes.
-const PIECE: usize = 1 << 16;
 
 /// Where a dense array lies in a source.
 #[derive(Clone, Debug)]
@@ -69,6 +67,14 @@ impl Dense<'_> {
         selection: &Selection,
         limits: &Limits,
     ) -> Result<View<'a>> {
+        let span = self.span(selection)?;
+        let mut buffer = Buffer::zeroed(span.len, limits)?;
+        source.read_exact_at(self.offset.saturating_add(span.low), &mut buffer)?;
+        span.view(self.dtype, buffer)
+    }
+
+    /// Where the selected elements of an array that was [checked](Dense::check) lie.
+    pub(crate) fn span(&self, selection: &Selection) -> Result<Span> {
         let item = self.dtype.itemsize();
         let ranges = selection.resolve(self.shape)?;
         let mut shape = Shape::default();
@@ -90,13 +96,33 @@ impl Dense<'_> {
             }
         }
         if shape.contains(&0) {
-            return View::new(self.dtype.clone(), shape, Buffer::zeroed(0, limits)?);
+            return Ok(Span { shape, strides, start: 0, low: 0, len: 0 });
         }
         let place = |n: i128| u64::try_from(n).map_err(|_| Error::usage("selection outside the array"));
         let (start, low, high) = (place(start - low)?, place(low)?, place(high)?);
-        let mut buffer = Buffer::zeroed((high - low).saturating_add(item), limits)?;
-        source.read_exact_at(self.offset.saturating_add(low), &mut buffer)?;
-        View::strided(self.dtype.clone(), shape, &strides, start, buffer)
+        Ok(Span { shape, strides, start, low, len: (high - low).saturating_add(item) })
+    }
+}
+
+/// The bytes from the first to the last selected element, and the selection in them.
+#[derive(Debug)]
+pub(crate) struct Span {
+    shape: Shape,
+    strides: SmallVec<[i64; 4]>,
+    /// Of the selection's first element, from the span's start.
+    start: u64,
+    /// Where the span begins, from the array's start.
+    pub(crate) low: u64,
+    pub(crate) len: u64,
+}
+
+impl Span {
+    /// The selected elements in the span's bytes.
+    pub(crate) fn view<'a>(self, dtype: &Dtype, bytes: Buffer) -> Result<View<'a>> {
+        if self.shape.contains(&0) {
+            return View::new(dtype.clone(), self.shape, bytes);
+        }
+        View::strided(dtype.clone(), self.shape, &self.strides, self.start, bytes)
     }
 }
 
@@ -155,21 +181,12 @@ pub(crate) fn truncated(dtype: &Dtype, shape: &Shape, wanted: u64, there: u64) -
 }
 
 /// Hands out the bytes of a view in C order, in pieces; in Fortran order where that is how they lie and `f` is set.
-pub(crate) fn pieces(view: &View<'_>, f_order: bool, mut out: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let dense = if f_order { view.bytes_f() } else { view.bytes() };
-    if let Some(bytes) = dense {
-        return out(bytes);
+pub(crate) fn pieces(view: &View<'_>, f: bool, mut out: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    match view.bytes_f().filter(|_| f) {
+        Some([]) => Ok(()),
+        Some(bytes) => out(bytes),
+        None => view.pieces(out),
     }
-    let mut piece = Vec::with_capacity(PIECE.min(usize::try_from(view.nbytes()).unwrap_or(PIECE)));
-    view.for_each(|element| {
-        piece.extend_from_slice(element);
-        if piece.len() >= PIECE {
-            out(&piece)?;
-            piece.clear();
-        }
-        Ok(())
-    })?;
-    if piece.is_empty() { Ok(()) } else { out(&piece) }
 }
 
 /// The order in which NumPy would store a view: Fortran only when it lies so and not in C order too.

@@ -33,6 +33,6 @@ pub mod text;
 pub use descr::parse_dtype;
 pub use header::Header;
 pub use npy::{Npy, NpyWriter};
-pub use npz::{Npz, NpzWriter};
+pub use npz::{Npz, NpzEditor, NpzWriter};
 pub use raw::{Raw, RawWriter};
 pub use text::{Text, TextWriter};

@@ -160,7 +160,7 @@ fn resolve<S: Source + ?Sized>(source: &S, layout: &Layout) -> Result<Shape> {
 /// `Unsupported` for elements without bytes of their own, `Io`.
 pub fn write_to(out: &mut impl Write, view: &View<'_>) -> Result<u64> {
     dense::writable(view.dtype())?;
-    dense::pieces(view, false, |bytes| out.write_all(bytes).map_err(dense::cannot_write))?;
+    view.pieces(|bytes| out.write_all(bytes).map_err(dense::cannot_write))?;
     Ok(view.nbytes())
 }
 

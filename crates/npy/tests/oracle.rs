@@ -4,11 +4,12 @@
 
 mod common;
 
+use hyperslab_core::codec::deflate::Backend;
 use hyperslab_core::container::{ArrayOptions, Container, ContainerWriter};
 use hyperslab_core::digest::digest;
 use hyperslab_core::source::map;
 use hyperslab_core::{Limits, Order, Selection, View, testing};
-use hyperslab_npy::{Npz, NpzWriter, header, npy, raw};
+use hyperslab_npy::{Npz, NpzEditor, NpzWriter, header, npy, raw};
 use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::Path;
@@ -102,6 +103,52 @@ fn we_read_what_numpy_writes_and_would_write_the_same() {
             count
         );
     }
+}
+
+#[test]
+fn archives_are_read_by_the_simplest_readers() {
+    let Some(interpreter) = testing::oracle_python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits::default();
+    let mut manifest = String::new();
+    let mut note = |file: &str, rows: Vec<Json>| {
+        manifest.push_str(&format!("{}\n", json!({ "file": file, "rows": rows })))
+    };
+    let arrays = common::arrays();
+    let walk: Vec<i16> =
+        (0..4_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 27) as i16 + (i / 999) as i16).collect();
+    let large = View::from_slice([2000, 2000], &walk).unwrap();
+    for (name, level, backend) in [
+        ("stored.npz", None, Backend::BEST),
+        ("fast.npz", Some(1), Backend::BEST),
+        ("usual.npz", Some(6), Backend::BEST),
+        ("rust.npz", Some(6), Backend::Rust),
+        ("best.npz", Some(9), Backend::BEST),
+    ] {
+        let mut archive = NpzWriter::create(dir.path().join(name), false).unwrap().with_backend(backend);
+        archive.add("large", &large, level).unwrap();
+        let mut rows = vec![row("large", &large)];
+        for (i, view) in arrays.iter().enumerate().step_by(if level.is_some() { 7 } else { 1 }) {
+            archive.add(&format!("k{i}"), view, level).unwrap();
+            rows.push(row(&format!("k{i}"), view));
+        }
+        archive.into_inner().unwrap().commit().unwrap();
+        let edited = format!("edited-{name}");
+        fs::copy(dir.path().join(name), dir.path().join(&edited)).unwrap();
+        note(name, rows.clone());
+        let mut edit = NpzEditor::open(dir.path().join(&edited), &limits).unwrap();
+        edit.put("added/é", &arrays[3], level).unwrap();
+        edit.replace("k0", &large, Some(6)).unwrap();
+        edit.remove("large").unwrap();
+        edit.set_attribute("k7", "unit", &"mV".into()).unwrap();
+        edit.commit().unwrap();
+        rows.retain(|r| r["key"] != "large" && r["key"] != "k0");
+        rows.extend([row("added/é", &arrays[3]), row("k0", &large)]);
+        note(&edited, rows);
+    }
+    fs::write(dir.path().join("manifest.jsonl"), manifest).unwrap();
+    let said = python(&interpreter, include_str!("oracle/check_archives.py"), dir.path());
+    assert!(said.trim().ends_with("members agree"), "{said}");
 }
 
 /// A header's text as we read it, in the form of the script.

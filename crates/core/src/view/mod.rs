@@ -6,6 +6,7 @@
 
 mod buffer;
 mod data;
+mod gather;
 #[cfg(feature = "ndarray")]
 mod nd;
 mod typed;
@@ -204,8 +205,8 @@ impl<'a> View<'a> {
             return Ok(Cow::Borrowed(b));
         }
         let (mut out, _r) = limits.vec(self.nbytes())?;
-        self.for_each(|e| {
-            out.extend_from_slice(e);
+        self.pieces(|piece| {
+            out.extend_from_slice(piece);
             Ok(())
         })?;
         Ok(Cow::Owned(out))

@@ -61,3 +61,52 @@ fn owned_buffers_are_aligned_and_counted() {
     }
     assert_eq!(&Buffer::copy_of(&[7; 130])[..], &[7; 130]);
 }
+
+#[test]
+fn pieces_are_the_elements_in_c_order() {
+    let values: Vec<u8> = (0..200_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let limits = Limits::default();
+    for item in [1usize, 2, 3, 4, 8, 16, 24] {
+        let dtype = Dtype::Void(item as u32);
+        for shape in [&[40, 30][..], &[7, 5, 6, 4], &[1, 400], &[400, 1], &[2, 3, 1, 5, 7], &[3000], &[0, 4]]
+        {
+            let shape = Shape::new(shape);
+            let n = usize::try_from(shape.bytes(item as u64).unwrap()).unwrap();
+            for order in [Order::C, Order::F] {
+                for s in ["...", "::-1", "..., ::-1", "..., ::3", "::2, ...", "1:, ...", "..., 0"] {
+                    let view = View::with_order(dtype.clone(), shape.clone(), order, &values[..n]).unwrap();
+                    let Ok(view) = view.select(&s.parse().unwrap()) else { continue };
+                    for view in [view.borrow(), view.borrow().transposed()] {
+                        let (mut want, mut got) = (Vec::new(), Vec::new());
+                        view.for_each(|e| {
+                            want.extend_from_slice(e);
+                            Ok(())
+                        })
+                        .unwrap();
+                        view.pieces(|piece| {
+                            assert!(!piece.is_empty());
+                            got.extend_from_slice(piece);
+                            Ok(())
+                        })
+                        .unwrap();
+                        assert!(got == want, "{item} {shape} {order:?} {s}");
+                        assert_eq!(&*view.to_bytes(&limits).unwrap(), want);
+                    }
+                }
+            }
+        }
+    }
+    // More than one piece, from runs and from tiles.
+    for (shape, order) in [([300, 600], Order::C), ([600, 300], Order::F)] {
+        let bytes: Vec<u8> = values.iter().cycle().take(300 * 600 * 8).copied().collect();
+        let view = View::with_order(Dtype::F64, shape.into(), order, &bytes[..]).unwrap();
+        let view = view.select(&"..., 1:".parse().unwrap()).unwrap();
+        let mut want = Vec::new();
+        view.for_each(|e| {
+            want.extend_from_slice(e);
+            Ok(())
+        })
+        .unwrap();
+        assert!(*view.to_bytes(&limits).unwrap() == want[..]);
+    }
+}

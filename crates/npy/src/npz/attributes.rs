@@ -38,6 +38,10 @@ impl All {
         self.paths.keys().map(String::as_str)
     }
 
+    pub(super) fn into_paths(self) -> Map<String, Json> {
+        self.paths
+    }
+
     /// The attributes of one node, in order.
     ///
     /// # Errors

@@ -59,9 +59,15 @@ pub(super) struct Directory {
     names: String,
     by_name: Index,
     by_key: Index,
+    surplus: u64,
 }
 
 impl Directory {
+    /// Bytes before the archive and behind its end record.
+    pub(super) fn surplus(&self) -> u64 {
+        self.surplus
+    }
+
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -99,6 +105,8 @@ struct End {
     count: u64,
     /// Bytes before the archive: offsets in it count from here.
     base: u64,
+    /// Bytes behind the end record.
+    tail: u64,
 }
 
 fn invalid(at: u64, message: impl Into<Cow<'static, str>>) -> Error {
@@ -127,6 +135,7 @@ pub(super) fn read<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<Di
         names: String::with_capacity(bytes.len().saturating_sub(CENTRAL_LEN)),
         by_name: Index::new(0),
         by_key: Index::new(0),
+        surplus: end.base.saturating_add(end.tail),
     };
     let mut at = 0;
     for _ in 0..end.count {
@@ -163,7 +172,7 @@ fn find_end<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<End> {
     let word = |i| u32_at(&record, i).map(u64::from).ok_or_else(cut);
     let (disk, first_disk, here, all) = (half(4)?, half(6)?, half(8)?, half(10)?);
     let (len, offset) = (word(12)?, word(16)?);
-    let plain = End { start: offset, len, count: all, base: 0 };
+    let plain = End { start: offset, len, count: all, base: 0, tail: 0 };
     let wide =
         [disk, first_disk, here, all].contains(&u64::from(u16::MAX)) || [len, offset].contains(&IN_ZIP64);
     let (told, directory_end) = match find_end64(source, at, limits)? {
@@ -197,7 +206,8 @@ fn find_end<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<End> {
             "another archive ends where this one begins: which is meant is ambiguous",
         ));
     }
-    Ok(End { start, base, ..told })
+    let tail = size.saturating_sub(at.saturating_add(END_LEN));
+    Ok(End { start, base, tail, ..told })
 }
 
 /// The position of the end record. Nearly always it is the last thing in the file, and nothing can dispute that;
@@ -268,7 +278,7 @@ fn find_end64<S: Source + ?Sized>(source: &S, end_at: u64, limits: &Limits) -> R
         if disks != 0 || here != count {
             return Err(Error::unsupported("an archive in several parts").at(at));
         }
-        return Ok(Some((End { start: double(48)?, len: double(40)?, count, base: 0 }, at)));
+        return Ok(Some((End { start: double(48)?, len: double(40)?, count, base: 0, tail: 0 }, at)));
     }
     Err(invalid(locator_at, format!("no ZIP64 end record where its locator says, at byte {told_at}")))
 }
@@ -380,7 +390,7 @@ fn separate(entries: &mut [Entry], names: &str, directory_at: u64) -> Result<()>
 
 /// Makes names and keys findable; no two members may share a name.
 fn index(directory: &mut Directory) -> Result<()> {
-    let Directory { entries, names, by_name, by_key } = directory;
+    let Directory { entries, names, by_name, by_key, .. } = directory;
     let text = |r: &Range<usize>| names.get(r.clone()).unwrap_or_default();
     *by_name = Index::new(entries.len());
     for (i, e) in (0u32..).zip(entries.iter()) {

@@ -1,14 +1,16 @@
 //! One member of an archive: its local header held against the directory, its bytes unpacked and checked.
 //!
 //! Nothing is allocated for a size that the archive cannot have: stored bytes are in the file, and deflate never
-//! gives more than 1032 bytes for one. The CRC is always checked when the whole member is read.
+//! gives more than 1032 bytes for one. The CRC is always checked when the whole member is read. Not the reading in
+//! pieces, which is `unpack`.
 //! Source: PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.9 and 4.4.5.
 
 use super::directory::{DESCRIPTOR, ENCRYPTED, Entry, LOCAL_LEN, UTF8, Wide};
 use super::le::{u16_at, u32_at};
 use super::names;
+use super::unpack::Unpacker;
 use crate::dense;
-use flate2::{Decompress, FlushDecompress, Status};
+use hyperslab_core::codec::deflate::{self, Backend, Form, Inflater};
 use hyperslab_core::view::{Buffer, Data};
 use hyperslab_core::{Error, Limits, Result, Source};
 use std::borrow::Cow;
@@ -20,14 +22,14 @@ const DESCRIPTOR_MARK: &[u8; 4] = b"PK\x07\x08";
 pub(super) const STORED: u16 = 0;
 pub(super) const DEFLATED: u16 = 8;
 
-/// The most bytes that one byte of deflate can stand for: 258 for every two bits.
-const MAX_RATIO: u64 = 1032;
-
 /// Members up to this size are read from a file together with their local header.
 const TOGETHER: u64 = 1 << 16;
 
 /// What is read of the local header of larger ones at first.
 const HEAD: u64 = 512;
+
+/// Packed bytes up to this many are unpacked in one go, which is faster and needs them in memory.
+const AT_ONCE: u64 = 32 << 20;
 
 /// A member whose local header agrees with the directory.
 pub(super) struct Member<'a, S: ?Sized> {
@@ -117,36 +119,39 @@ impl<'a, S: Source + ?Sized> Member<'a, S> {
     /// # Errors
     /// `Invalid` for damage, `Limit`, `Io`.
     pub(super) fn content(&self, limits: &Limits) -> Result<Data<'a>> {
-        self.checked_content(limits).map_err(|e| e.at(self.data_at).reading("ZIP member's data"))
+        self.checked_content(limits).map_err(|e| e.at(self.data_at).reading(DATA))
     }
 
     fn checked_content(&self, limits: &Limits) -> Result<Data<'a>> {
-        let data = self.unchecked(limits)?;
-        let (crc, told) = (crc32fast::hash(&data), self.entry.crc);
-        if crc != told {
-            return Err(Error::invalid(format!(
-                "CRC is {crc:08x}, expected {told:08x}: the bytes are damaged"
-            )));
-        }
-        Ok(data)
-    }
-
-    fn unchecked(&self, limits: &Limits) -> Result<Data<'a>> {
-        if self.entry.method == STORED
-            && let Some(data) = dense::in_memory(self.source, self.data_at, self.entry.size)
+        let Entry { method, packed, size, crc, .. } = *self.entry;
+        if method == STORED
+            && let Some(data) = dense::in_memory(self.source, self.data_at, size)
         {
+            check_crc(crc32fast::hash(&data), crc)?;
             return Ok(data);
         }
         // A buffer of its own, so that the elements behind a header are aligned.
-        let mut out = Buffer::zeroed(self.entry.size, limits)?;
-        if self.entry.method == DEFLATED {
-            inflate(&self.packed(self.entry.packed, limits)?, &mut out)?;
-        } else if let Some(bytes) = self.at_hand(self.entry.packed) {
+        let mut out = Buffer::zeroed(size, limits)?;
+        if method == DEFLATED && packed <= AT_ONCE {
+            let found = deflate::inflate_raw(&self.packed(packed, limits)?, &mut out, crc, Backend::BEST)?;
+            check_crc(found, crc)?;
+        } else if let (STORED, Some(bytes)) = (method, self.at_hand(packed)) {
             out.copy_from_slice(bytes);
+            check_crc(crc32fast::hash(&out), crc)?;
         } else {
-            self.source.read_exact_at(self.data_at, &mut out)?;
+            self.unpacker(limits)?.fill(&mut out)?;
         }
         Ok(Data::Owned(out))
+    }
+
+    /// The bytes in pieces, from the first to the last.
+    pub(super) fn unpacker(&self, limits: &Limits) -> Result<Unpacker<'a, S>> {
+        Unpacker::new(self.source, self.entry, self.data_at, limits)
+    }
+
+    /// Where its bytes begin in the source.
+    pub(super) fn data_at(&self) -> u64 {
+        self.data_at
     }
 
     /// The first bytes, at most `want`, without a check.
@@ -160,8 +165,9 @@ impl<'a, S: Source + ?Sized> Member<'a, S> {
             let input = self.packed(feed.min(self.entry.packed), limits)?;
             let (mut out, _reservation) = limits.vec(want)?;
             out.resize(usize::try_from(want).unwrap_or(0), 0);
-            let mut inflater = Decompress::new(false);
-            let done = fill(&mut inflater, &input, &mut out).map_err(|e| e.at(self.data_at))?;
+            let done = Inflater::new(Form::Raw)
+                .step(&input, &mut out)
+                .map_err(|e| e.at(self.data_at).reading(DATA))?;
             if done.written == out.len() || done.finished || feed >= self.entry.packed {
                 out.truncate(done.written);
                 return Ok(Cow::Owned(out));
@@ -196,6 +202,19 @@ fn fetch<'a, S: Source + ?Sized>(source: &'a S, at: u64, len: u64, limits: &Limi
     Ok(Cow::Owned(bytes))
 }
 
+/// What an error in a member's bytes is about.
+pub(super) const DATA: &str = "ZIP member's data";
+
+/// Compares a CRC-32 with the one that was told.
+pub(super) fn check_crc(found: u32, told: u32) -> Result<()> {
+    if found != told {
+        return Err(Error::invalid(format!(
+            "CRC is {found:08x}, expected {told:08x}: the bytes are damaged"
+        )));
+    }
+    Ok(())
+}
+
 /// Whether this version can unpack a member, and whether its sizes are possible.
 fn packable(entry: &Entry) -> Result<()> {
     if entry.flags & ENCRYPTED != 0 {
@@ -205,7 +224,7 @@ fn packable(entry: &Entry) -> Result<()> {
     match entry.method {
         STORED if packed == size => Ok(()),
         STORED => Err(Error::invalid(format!("stored without packing, yet {size} bytes take {packed}"))),
-        DEFLATED if size <= packed.saturating_mul(MAX_RATIO) => Ok(()),
+        DEFLATED if size <= packed.saturating_mul(deflate::MAX_RATIO) => Ok(()),
         DEFLATED => Err(Error::invalid(format!("{packed} bytes cannot unpack to {size}"))),
         method => Err(Error::unsupported(format!("packed by method {method}{}", method_name(method)))
             .hint("only stored and deflate are read: repack the archive")),
@@ -247,68 +266,4 @@ fn descriptor<S: Source + ?Sized>(source: &S, entry: &Entry, data_at: u64, limit
         true => Ok(()),
         false => Err(Error::invalid("the data descriptor and the directory disagree").at(at)),
     }
-}
-
-struct Filled {
-    read: usize,
-    written: usize,
-    finished: bool,
-}
-
-/// Inflates until the output is full, the input is used up or the stream ends.
-fn fill(inflater: &mut Decompress, input: &[u8], out: &mut [u8]) -> Result<Filled> {
-    let mut done = Filled { read: 0, written: 0, finished: false };
-    loop {
-        let (from, to) = (inflater.total_in(), inflater.total_out());
-        let status = inflater
-            .decompress(
-                input.get(done.read..).unwrap_or_default(),
-                out.get_mut(done.written..).unwrap_or_default(),
-                FlushDecompress::None,
-            )
-            .map_err(|e| {
-                Error::invalid(format!("damaged deflate stream after {} bytes: {e}", done.written))
-            })?;
-        let (read, written) = (inflater.total_in() - from, inflater.total_out() - to);
-        done.read = done.read.saturating_add(usize::try_from(read).unwrap_or(usize::MAX));
-        done.written = done.written.saturating_add(usize::try_from(written).unwrap_or(usize::MAX));
-        done.finished = status == Status::StreamEnd;
-        if done.finished || (read == 0 && written == 0) || done.written >= out.len() {
-            return Ok(done);
-        }
-    }
-}
-
-/// Inflates a whole stream, which must give exactly `out` and use exactly `input`.
-fn inflate(input: &[u8], out: &mut [u8]) -> Result<()> {
-    let mut inflater = Decompress::new(false);
-    let mut done = fill(&mut inflater, input, out)?;
-    let mut excess = [0u8; 1];
-    if !done.finished && done.written == out.len() {
-        // The end of the stream may still be unread; a byte more would be one too many.
-        let rest = fill(&mut inflater, input.get(done.read..).unwrap_or_default(), &mut excess)?;
-        done.read = done.read.saturating_add(rest.read);
-        done.finished = rest.finished;
-        if rest.written > 0 {
-            return Err(Error::invalid(format!(
-                "deflate stream gives more than the {} bytes announced",
-                out.len()
-            )));
-        }
-    }
-    if done.written < out.len() || !done.finished {
-        return Err(Error::invalid(format!(
-            "deflate stream ends early (wanted {} bytes, got {})",
-            out.len(),
-            done.written
-        )));
-    }
-    if done.read != input.len() {
-        return Err(Error::invalid(format!(
-            "deflate stream ends after {} of {} packed bytes",
-            done.read,
-            input.len()
-        )));
-    }
-    Ok(())
 }

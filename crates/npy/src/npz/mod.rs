@@ -1,32 +1,45 @@
 //! NPZ files: ZIP archives of NPY members, as `np.savez` and `np.savez_compressed` write them.
 //!
-//! Read strictly: the directory is believed only where it agrees with the local headers, CRCs are always checked,
-//! and whatever two readers could understand differently is refused. Stored members of a source in memory are
-//! viewed where they lie. Members that are not NPY are raw bytes, shown as one element of that many opaque bytes;
-//! `metadata.json` in the form of [`attributes`] hangs attributes on the others.
+//! Read strictly: the directory is believed only where it agrees with the local headers, and whatever two readers
+//! could understand differently is refused. Stored members of a source in memory are viewed where they lie. Members
+//! that are not NPY are raw bytes, shown as one element of that many opaque bytes; `metadata.json` in the form of
+//! [`attributes`] hangs attributes on the others.
+//!
+//! The CRC is checked whenever a whole member is read or streamed, before its last elements are handed out. Of a
+//! member of more than a megabyte a part can be read without the rest: then nothing but the deflate stream, as far
+//! as it was followed, and the headers are checked.
 
 pub mod attributes;
 mod directory;
+mod edit;
 mod index;
 mod le;
 mod member;
 mod names;
+mod pack;
 mod record;
+mod stream;
+mod unpack;
 mod values;
 mod writer;
 
+pub use edit::NpzEditor;
 pub use writer::NpzWriter;
 
 use crate::dense;
 use crate::header::{self, Header};
 use directory::{Directory, Entry};
-use hyperslab_core::container::{Container, Node, NodeKind};
-use hyperslab_core::view::Data;
+use hyperslab_core::container::{Container, Node, NodeKind, Stream};
+use hyperslab_core::view::{Buffer, Data};
 use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, Source, Value, View};
-use member::Member;
+use member::{DEFLATED, Member};
+use rayon::prelude::*;
 
 /// How many bytes of a member are looked at for its header.
 const HEAD: u64 = 128;
+
+/// Members up to this size are read, and checked, as a whole also where a part would do.
+const WHOLE: u64 = 1 << 20;
 
 /// An open NPZ file: a flat container of arrays by key.
 #[derive(Debug)]
@@ -76,8 +89,7 @@ impl<S: Source> Npz<S> {
     }
 
     /// What a member turns out to be: an array, or raw bytes.
-    fn header(&self, entry: &Entry, limits: &Limits) -> Result<Option<Header>> {
-        let member = self.member(entry, limits)?;
+    fn header(member: &Member<'_, S>, entry: &Entry, limits: &Limits) -> Result<Option<Header>> {
         let start = member.start(HEAD, limits)?;
         if !start.starts_with(header::MAGIC) {
             return Ok(None);
@@ -91,9 +103,17 @@ impl<S: Source> Npz<S> {
         Ok(Some(header))
     }
 
-    /// One member's array, checked in full.
+    /// One member's array, checked in full where all of it is read.
     fn view<'a>(&'a self, entry: &'a Entry, selection: &Selection, limits: &Limits) -> Result<View<'a>> {
-        let content = self.member(entry, limits)?.content(limits)?;
+        let member = self.member(entry, limits)?;
+        if entry.size > WHOLE
+            && !selection.is_all()
+            && let Some(header) = Self::header(&member, entry, limits)?
+            && let Some(part) = self.part(&member, entry, &header, selection, limits)?
+        {
+            return Ok(part);
+        }
+        let content = member.content(limits)?;
         let size = content.len() as u64;
         if !content.starts_with(header::MAGIC) {
             return View::new(Dtype::Void(raw_size(size)?), Shape::default(), content)?.select(selection);
@@ -121,12 +141,56 @@ impl<S: Source> Npz<S> {
         found().map_err(|e| self.about(e, entry))
     }
 
+    /// The selected elements without the rest; `None` where nearly all of a deflated member is wanted, which is
+    /// faster to unpack as a whole.
+    fn part<'a>(
+        &'a self,
+        member: &Member<'a, S>,
+        entry: &'a Entry,
+        header: &Header,
+        selection: &Selection,
+        limits: &Limits,
+    ) -> Result<Option<View<'a>>> {
+        if entry.method != DEFLATED {
+            let stored = header.dense(member.data_at());
+            return stored.read(&self.source, selection, limits).map(Some);
+        }
+        let array = header.dense(0);
+        let span = array.span(selection)?;
+        if span.len > entry.size / 2 {
+            return Ok(None);
+        }
+        let mut buffer = Buffer::zeroed(span.len, limits)?;
+        if span.len > 0 {
+            let mut unpacker = member.unpacker(limits)?;
+            unpacker.skip(array.offset.saturating_add(span.low))?;
+            unpacker.fill(&mut buffer)?;
+        }
+        span.view(&header.dtype, buffer).map(Some)
+    }
+
+    /// Several members' arrays in the order of their keys, by all threads of the current pool: as
+    /// [`read`](Container::read) gives them.
+    ///
+    /// # Errors
+    /// As [`read`](Container::read), of the first in that order that cannot be read.
+    pub fn read_many<'a>(
+        &'a self,
+        keys: &[impl AsRef<str> + Sync],
+        limits: &Limits,
+    ) -> Result<Vec<View<'a>>> {
+        let read = |key: &_| self.read(AsRef::as_ref(key), &Selection::ALL, limits);
+        let views: Vec<Result<View<'a>>> = keys.par_iter().with_min_len(8).map(read).collect();
+        views.into_iter().collect()
+    }
+
     fn node(&self, entry: &Entry, limits: &Limits) -> Node {
         let key = self.directory.key(entry);
         if key.ends_with('/') {
             return Node::new(key.trim_end_matches('/'), NodeKind::Group);
         }
-        let mut node = match self.header(entry, limits) {
+        let header = self.member(entry, limits).and_then(|m| Self::header(&m, entry, limits));
+        let mut node = match header {
             Ok(Some(h)) => Node::array(key, h.dtype, h.shape),
             Ok(None) => match raw_size(entry.size) {
                 Ok(n) => Node::array(key, Dtype::Void(n), Shape::default()),
@@ -210,6 +274,20 @@ impl<S: Source> Container for Npz<S> {
     fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>> {
         let entry = self.entry(path)?;
         self.view(entry, selection, limits).map_err(|e| self.about(e, entry))
+    }
+
+    /// Deflated members and those that a file stores; one in Fortran order goes through a temporary file, unless it
+    /// is small.
+    fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {
+        let entry = self.entry(path)?;
+        let open = || {
+            let member = self.member(entry, limits)?;
+            match Self::header(&member, entry, limits)? {
+                Some(header) => stream::open(&self.source, entry, &member, header, limits),
+                None => Ok(None),
+            }
+        };
+        open().map_err(|e| self.about(e, entry))
     }
 
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {

@@ -60,6 +60,12 @@ pub(super) fn check_key(key: &str) -> Result<()> {
     Err(Error::usage(format!("the name {shown:?} cannot be stored in an NPZ: it {reason}")))
 }
 
+/// Whether a new key cannot stand beside those that are taken: a key that is another one with `.npy` would be found
+/// in its place.
+pub(super) fn clashes(key: &str, taken: impl Fn(&str) -> bool) -> bool {
+    taken(key) || taken(&format!("{key}{SUFFIX}")) || key.strip_suffix(SUFFIX).is_some_and(taken)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

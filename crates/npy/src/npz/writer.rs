@@ -2,27 +2,28 @@
 //!
 //! Sizes stand in the local headers (a deflated member's are put back once known), ZIP64 fields appear only where a
 //! number does not fit 32 bits, times are the first of 1980. The elements of a stored member start at a multiple of
-//! 64, moved there by an extra field that other readers skip. The bytes of the headers are in `record`.
+//! 64, moved there by an extra field that other readers skip. The bytes of the headers are in `record`; the threads
+//! that deflate are in `pack`.
 
 use super::attributes;
 use super::member::{DEFLATED, STORED};
 use super::names;
+use super::pack::{Packed, Queue};
 use super::record::{Record, end};
 use crate::{dense, npy};
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use hyperslab_core::codec::deflate::{Backend, check_level};
 use hyperslab_core::container::{ArrayOptions, ContainerWriter};
 use hyperslab_core::output::NewFile;
 use hyperslab_core::{Error, Limits, Order, Result, Value, View};
 use serde_json::{Map, Value as Json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Members up to this size are deflated in memory, larger ones as they are written.
-const IN_MEMORY: u64 = 1 << 20;
-
 /// An NPZ archive being written to anything that can be written and sought.
+///
+/// What is deflated is packed by all threads of the current pool, the pieces of one large member as well as many small
+/// members. For that, up to 32 MiB wait in memory; an error in writing them may be told by a later call.
 ///
 /// ```
 /// use hyperslab_core::{Limits, View, source::SliceSource};
@@ -42,6 +43,21 @@ pub struct NpzWriter<W: Write + Seek> {
     groups: BTreeSet<String>,
     attributes: Map<String, Json>,
     target: Option<PathBuf>,
+    backend: Backend,
+    queue: Queue,
+    /// The members whose last piece is not written yet; what is in the queue belongs to them, in order.
+    open: VecDeque<Open>,
+    /// Whether a member could not be written: what is there then is no archive.
+    failed: bool,
+}
+
+/// A deflated member of which a part may be written.
+#[derive(Debug)]
+struct Open {
+    record: Record,
+    crc: crc32fast::Hasher,
+    /// Where its header was written, before all was known that belongs there.
+    begun: bool,
 }
 
 impl NpzWriter<NewFile> {
@@ -50,9 +66,12 @@ impl NpzWriter<NewFile> {
     /// # Errors
     /// `Usage` when the file exists and `replace` is not set, `Io`.
     pub fn create(path: impl AsRef<Path>, replace: bool) -> Result<Self> {
-        let file = NewFile::create(path, replace)?;
+        NewFile::create(path, replace).map(Self::over)
+    }
+
+    pub(super) fn over(file: NewFile) -> Self {
         let target = Some(file.target().to_path_buf());
-        Ok(NpzWriter { target, ..NpzWriter::new(file) })
+        NpzWriter { target, ..NpzWriter::new(file) }
     }
 }
 
@@ -67,7 +86,17 @@ impl<W: Write + Seek> NpzWriter<W> {
             groups: BTreeSet::new(),
             attributes: Map::new(),
             target: None,
+            backend: Backend::BEST,
+            queue: Queue::default(),
+            open: VecDeque::new(),
+            failed: false,
         }
+    }
+
+    /// Deflates with another back end than the fastest one.
+    #[must_use]
+    pub fn with_backend(self, backend: Backend) -> Self {
+        NpzWriter { backend, ..self }
     }
 
     /// Adds an array under a key, deflated at a level from 0 to 9 or stored.
@@ -115,17 +144,19 @@ impl<W: Write + Seek> NpzWriter<W> {
     /// # Errors
     /// `Io`.
     pub fn into_inner(mut self) -> Result<W> {
-        self.complete()?;
+        self.sound(Self::complete)?;
         self.out.into_inner().map_err(|e| dense::cannot_write(e.into_error()))
     }
 
-    /// Checks that a key is fit and free. A key that is another one with `.npy` would be found in its place.
+    /// All attributes, in the form in which they are written.
+    pub(super) fn set_attributes(&mut self, all: Map<String, Json>) {
+        self.attributes = all;
+    }
+
+    /// Checks that a key is fit and free.
     fn reserve(&self, key: &str) -> Result<()> {
         names::check_key(key).map_err(|e| self.named(e))?;
-        let clash = self.taken.contains(key)
-            || self.groups.contains(key)
-            || self.taken.contains(&format!("{key}{}", names::SUFFIX))
-            || key.strip_suffix(names::SUFFIX).is_some_and(|stem| self.taken.contains(stem));
+        let clash = names::clashes(key, |k| self.taken.contains(k)) || self.groups.contains(key);
         if clash { Err(self.named(Error::usage("the name is taken").object(key))) } else { Ok(()) }
     }
 
@@ -150,52 +181,128 @@ impl<W: Write + Seek> NpzWriter<W> {
         deflate: Option<u32>,
         each: Pieces<'_>,
     ) -> Result<()> {
+        let record = Record { name, method: STORED, crc: 0, packed: size, size, at: 0 };
+        deflate.map_or(Ok(()), check_level)?;
+        self.sound(|w| match deflate {
+            None => w.stored(record, each),
+            Some(level) => w.deflated(Record { method: DEFLATED, ..record }, level, each),
+        })
+    }
+
+    /// Writes something, and nothing more once that went wrong.
+    fn sound(&mut self, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        if self.failed {
+            return Err(self.named(Error::usage("the archive is incomplete: a member could not be written")));
+        }
+        let done = write(self);
+        self.failed = done.is_err();
+        done
+    }
+
+    fn stored(&mut self, mut record: Record, each: Pieces<'_>) -> Result<()> {
         let mut crc = crc32fast::Hasher::new();
         each(&mut |piece| {
             crc.update(piece);
             Ok(())
         })?;
-        let method = if deflate.is_some() { DEFLATED } else { STORED };
-        let mut record = Record { name, method, crc: crc.finalize(), packed: size, size, at: self.at };
-        match deflate {
-            None => {
-                let head = record.local(size)?;
-                self.put(&head)?;
-                each(&mut |piece| self.put(piece))?;
-            }
-            Some(level) => self.deflated(&mut record, level.min(9), each)?,
-        }
+        record.crc = crc.finalize();
+        self.begin(&mut record)?;
+        each(&mut |piece| self.put(piece))?;
         self.records.push(record);
         Ok(())
     }
 
-    fn deflated(&mut self, record: &mut Record, level: u32, each: Pieces<'_>) -> Result<()> {
-        let level = Compression::new(level);
-        if record.size <= IN_MEMORY {
-            let mut encoder = DeflateEncoder::new(Vec::new(), level);
-            each(&mut |piece| encoder.write_all(piece).map_err(dense::cannot_write))?;
-            let packed = encoder.finish().map_err(dense::cannot_write)?;
-            record.packed = packed.len() as u64;
-            let head = record.local(record.packed)?;
-            self.put(&head)?;
-            return self.put(&packed);
+    /// Writes a member whose packed bytes are known, a piece at a time.
+    pub(super) fn copied(&mut self, mut record: Record, each: Pieces<'_>) -> Result<()> {
+        self.sound(|w| {
+            w.begin(&mut record)?;
+            each(&mut |piece| w.put(piece))?;
+            w.records.push(record);
+            Ok(())
+        })
+    }
+
+    /// Writes the header of a member whose packed size is known, behind everything that waits.
+    fn begin(&mut self, record: &mut Record) -> Result<()> {
+        self.pack()?;
+        record.at = self.at;
+        let head = record.local(record.packed)?;
+        self.put(&head)
+    }
+
+    fn deflated(&mut self, record: Record, level: u32, each: Pieces<'_>) -> Result<()> {
+        self.open.push_back(Open { record, crc: crc32fast::Hasher::new(), begun: false });
+        each(&mut |mut bytes| {
+            while !bytes.is_empty() {
+                // Only when there is more: the last piece must still wait when it turns out to be the last.
+                if self.queue.is_full() {
+                    self.pack()?;
+                }
+                bytes = self.queue.add(bytes, level);
+            }
+            Ok(())
+        })?;
+        self.queue.end(level);
+        Ok(())
+    }
+
+    /// Packs what waits, and writes it.
+    fn pack(&mut self) -> Result<()> {
+        if self.queue.is_empty() {
+            return Ok(());
         }
-        // Incompressible data grow by less than this; the header must have room for the size it will get.
+        let mut packed = self.queue.pack(self.backend)?.into_iter().peekable();
+        while packed.peek().is_some() {
+            let Some(mut open) = self.open.pop_front() else { break };
+            let mut pieces: Vec<Packed> = Vec::new();
+            for piece in packed.by_ref() {
+                open.crc.combine(&piece.crc);
+                let last = piece.last;
+                pieces.push(piece);
+                if last {
+                    break;
+                }
+            }
+            self.write(open, &pieces)?;
+        }
+        Ok(())
+    }
+
+    /// Writes pieces of the first open member.
+    fn write(&mut self, mut open: Open, pieces: &[Packed]) -> Result<()> {
+        let last = pieces.last().is_some_and(|p| p.last);
+        let here = pieces.iter().map(|p| p.bytes.len() as u64).sum();
+        let whole = !open.begun && last;
+        let record = &mut open.record;
+        // Incompressible data grow by less than this; the header must have room for the size that it will get.
         let most = record.size.saturating_add(record.size / 512).saturating_add(1024);
-        let head = record.local(most)?;
-        self.put(&head)?;
-        let start = self.at;
-        let mut encoder = DeflateEncoder::new(Counted { out: &mut self.out, count: 0 }, level);
-        each(&mut |piece| encoder.write_all(piece).map_err(dense::cannot_write))?;
-        record.packed = encoder.finish().map_err(dense::cannot_write)?.count;
-        self.at = start.saturating_add(record.packed);
-        let head = record.local_with(record.packed, most)?;
-        let mut again = || {
-            self.out.seek(SeekFrom::Start(record.at))?;
-            self.out.write_all(&head)?;
-            self.out.seek(SeekFrom::Start(self.at))
-        };
-        again().map_err(dense::cannot_write)?;
+        if !open.begun {
+            record.at = self.at;
+            record.packed = if whole { here } else { 0 };
+            record.crc = if whole { open.crc.clone().finalize() } else { 0 };
+            let head = record.local_with(record.packed, most)?;
+            self.put(&head)?;
+            open.begun = true;
+        }
+        pieces.iter().try_for_each(|piece| self.put(&piece.bytes))?;
+        if !whole {
+            record.packed = record.packed.saturating_add(here);
+        }
+        if !last {
+            self.open.push_front(open);
+            return Ok(());
+        }
+        if !whole {
+            record.crc = open.crc.finalize();
+            let head = record.local_with(record.packed, most)?;
+            let mut again = || {
+                self.out.seek(SeekFrom::Start(record.at))?;
+                self.out.write_all(&head)?;
+                self.out.seek(SeekFrom::Start(self.at))
+            };
+            again().map_err(|e| self.named(dense::cannot_write(e)))?;
+        }
+        self.records.push(open.record);
         Ok(())
     }
 
@@ -220,6 +327,7 @@ impl<W: Write + Seek> NpzWriter<W> {
             let text = Json::Object(std::mem::take(&mut self.attributes)).to_string();
             self.member(names::METADATA.into(), text.len() as u64, None, &mut |out| out(text.as_bytes()))?;
         }
+        self.pack()?;
         let start = self.at;
         let records = std::mem::take(&mut self.records);
         for record in &records {
@@ -234,22 +342,6 @@ impl<W: Write + Seek> NpzWriter<W> {
 
 /// Hands out the bytes of a member in pieces.
 pub(super) type Pieces<'p> = &'p mut dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
-
-struct Counted<W> {
-    out: W,
-    count: u64,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        let n = self.out.write(buf)?;
-        self.count = self.count.saturating_add(n as u64);
-        Ok(n)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.out.flush()
-    }
-}
 
 impl ContainerWriter for NpzWriter<NewFile> {
     fn group(&mut self, path: &str) -> Result<()> {
