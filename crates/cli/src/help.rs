@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["ls", "show"]),
     ("Move", &["convert"]),
-    ("Check", &["sum"]),
+    ("Check", &["sum", "diff"]),
     ("Record", &["log"]),
     ("Learn", &["demo", "completions"]),
 ];

@@ -89,6 +89,7 @@ pub mod blocks;
 pub mod convert;
 pub mod create;
 pub mod detect;
+pub mod diff;
 pub mod ls;
 pub mod objects;
 pub mod open;

@@ -4,6 +4,7 @@
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod headerless;
 pub(crate) mod log;
 pub(crate) mod ls;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Show(args) => show::run(args),
         Command::Sum(args) => sum::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Log(args) => log::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => completions::run(args),

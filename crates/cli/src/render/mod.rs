@@ -5,6 +5,7 @@
 pub(crate) mod array;
 mod cells;
 pub(crate) mod csv;
+pub(crate) mod diff;
 mod float;
 pub(crate) mod hex;
 pub(crate) mod json;
