@@ -1,6 +1,6 @@
 //! The command line as a whole: its commands and the options that all of them take.
 
-use crate::commands::{completions, convert, demo, diff, log, ls, show, sum};
+use crate::commands::{completions, convert, demo, diff, log, ls, show, sum, verify};
 use crate::help;
 use std::ffi::OsString;
 
@@ -41,6 +41,7 @@ pub(crate) enum Command {
     Sum(sum::Args),
     Convert(convert::Args),
     Diff(diff::Args),
+    Verify(verify::Args),
     Log(log::Args),
     Demo(demo::Args),
     Completions(completions::Args),

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["ls", "show"]),
     ("Move", &["convert"]),
-    ("Check", &["sum", "diff"]),
+    ("Check", &["sum", "diff", "verify"]),
     ("Record", &["log"]),
     ("Learn", &["demo", "completions"]),
 ];

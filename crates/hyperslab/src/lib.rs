@@ -98,6 +98,7 @@ pub mod same;
 pub mod sidecar;
 pub mod sum;
 pub mod target;
+pub mod verify;
 
 pub use hyperslab_core::*;
 pub use hyperslab_hdf5 as hdf5;

@@ -27,6 +27,7 @@ pub mod npy;
 pub mod npz;
 pub mod objects;
 pub mod raw;
+mod walk;
 
 pub use header::Header;
 pub use npy::{Npy, NpyWriter};

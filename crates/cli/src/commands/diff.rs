@@ -13,10 +13,11 @@ use std::path::Path;
 /// Compare trees, types, shapes, attributes and values of any two containers
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Nodes are matched by path; an array without a name (of a file that is one array, or that a target names) is
-compared with the only array of the other side. How elements are stored makes no difference, nor does byte order.
-Prints nothing when all is equal. A slice shifts the index that is printed: it counts from the slice.
-Exit codes: 0 equal; 1 different; 2 something could not be read (everything else was compared).")]
+Nodes are matched by path; an array without a name (of a file that is one array, or that a target
+names) is compared with the only array of the other side. How elements are stored makes no
+difference, nor does byte order. An index that is printed counts from the start of a slice.
+Exit codes: 0 equal, and nothing is printed; 1 different; 2 something could not be read, and
+everything else was compared.")]
 pub(crate) struct Args {
     /// A file, or a group, an array, part of an array or an attribute in it
     #[arg(value_name = "A")]
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         atol: args.atol,
         rtol: args.rtol,
         equal_nan: args.equal_nan,
-        listing: super::listing_limits(),
+        listing: hyperslab::ls::limits(),
         limits: limits.clone(),
     };
     let (one, two) = (container(&a, &open)?, container(&b, &open)?);

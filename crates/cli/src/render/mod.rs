@@ -18,3 +18,4 @@ pub(crate) mod text;
 mod time;
 pub(crate) mod tree;
 pub(crate) mod value;
+pub(crate) mod verify;

@@ -13,6 +13,7 @@ mod member;
 mod names;
 mod record;
 mod values;
+mod walk;
 mod writer;
 
 pub use writer::NpzWriter;
@@ -22,6 +23,7 @@ use crate::header::{self, Header};
 use directory::{Directory, Entry};
 use hyperslab_core::container::{Container, Node, NodeKind};
 use hyperslab_core::view::Data;
+use hyperslab_core::walk::Visit;
 use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, Source, Value, View};
 use member::Member;
 
@@ -226,6 +228,10 @@ impl<S: Source> Container for Npz<S> {
             Some(all) => all.of(path, limits).map_err(|e| dense::named(e.object(path), &self.source)),
             None => Ok(Vec::new()),
         }
+    }
+
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        walk::walk(self, limits, visit).map_err(|e| dense::named(e, &self.source))
     }
 }
 
