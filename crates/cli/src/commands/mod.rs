@@ -8,6 +8,7 @@ pub(crate) mod diff;
 pub(crate) mod headerless;
 pub(crate) mod log;
 pub(crate) mod ls;
+pub(crate) mod repack;
 pub(crate) mod show;
 pub(crate) mod sum;
 pub(crate) mod verify;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Show(args) => show::run(args),
         Command::Sum(args) => sum::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Repack(args) => repack::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Log(args) => log::run(args),

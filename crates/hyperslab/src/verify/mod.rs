@@ -134,6 +134,19 @@ pub fn bytes(
     checked(&source, opened, &|| is_recognised(&source, name, false, options), &options.limits, progress)
 }
 
+/// What of a file belongs to nothing, by the regions of its container.
+pub(crate) fn notes(container: &dyn Container, source: &dyn Source, limits: &Limits) -> Result<Vec<Note>> {
+    let mut all = Vec::new();
+    container.walk(limits, &mut |seen| {
+        limits.count_objects(1)?;
+        if let crate::walk::Seen::Region(region) = seen {
+            all.push(region);
+        }
+        Ok(())
+    })?;
+    Ok(regions::check(all, source.len()?, &|_| false).1)
+}
+
 fn checked(
     source: &dyn Source,
     opened: Result<Box<dyn Container>>,

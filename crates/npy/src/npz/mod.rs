@@ -8,6 +8,7 @@
 pub mod attributes;
 mod directory;
 mod index;
+mod kind;
 mod le;
 mod member;
 mod names;
