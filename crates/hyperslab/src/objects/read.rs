@@ -6,6 +6,7 @@ use crate::npy::objects::{ObjectArrays, Objects};
 use crate::pickle::{self, Item, NodeId, Pickle, Policy};
 use crate::value::Value;
 use crate::view::{Buffer, Heap};
+use crate::walk::Visit;
 use crate::{Container, Dtype, Error, Limits, Node, NodeKind, Result, Selection, Shape, View};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -79,6 +80,10 @@ impl<C: ObjectArrays> Container for WithObjects<C> {
             Ok(Some(Found::Metadata(pairs))) => Ok(pairs.into_iter().chain(own).collect()),
             _ => Ok(own),
         }
+    }
+
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        self.0.walk(limits, visit)
     }
 }
 
