@@ -46,7 +46,7 @@ pub struct Declared {
     /// Number of elements.
     pub count: Option<u64>,
     /// What stands between two elements of a text; without it the elements are binary, unless the name ends in
-    /// `.csv`, `.tsv` or `.txt`.
+    /// `.csv`, `.tsv` or, with a type, `.txt`.
     pub sep: Option<String>,
 }
 
@@ -83,12 +83,13 @@ impl Declared {
     }
 
     /// The separator of a text, from what was told, what lies beside the file, and its name.
-    fn separator(&self, path: &Path, beside: Option<String>) -> Result<Option<Separator>> {
+    fn separator(&self, path: &Path, beside: Option<String>, described: bool) -> Result<Option<Separator>> {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         let named = match extension.as_str() {
             "csv" => Some(","),
             "tsv" => Some("\t"),
-            "txt" => Some(" "),
+            // Most of these hold no numbers.
+            "txt" if described => Some(" "),
             _ => None,
         };
         let sep = self.sep.as_deref().or(beside.as_deref()).or(named);
@@ -211,7 +212,8 @@ impl Opening<'_> {
         let sep = sidecar.as_mut().and_then(|s| s.sep.take());
         let declared = &self.options.declared;
         let is_raw = beside.is_some() && sep.is_none() && declared.sep.is_none();
-        let separator = if is_raw { None } else { declared.separator(self.name, sep)? };
+        let described = declared.dtype.is_some() || beside.is_some();
+        let separator = if is_raw { None } else { declared.separator(self.name, sep, described)? };
         let layout = declared.layout(self.name, source.len()?, beside)?;
         Ok(match separator {
             None => layout.map(|layout| Headerless { elements: Elements::Raw(layout), sidecar }),
