@@ -9,8 +9,8 @@ use std::process::ExitCode;
 /// The commands of each purpose, in the order in which help lists them.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["ls", "show"]),
-    ("Move", &["convert"]),
-    ("Check", &["sum"]),
+    ("Move", &["convert", "repack"]),
+    ("Check", &["sum", "diff", "verify"]),
     ("Record", &["log"]),
     ("Learn", &["demo", "completions"]),
 ];

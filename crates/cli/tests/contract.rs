@@ -64,6 +64,9 @@ fn exit_codes() {
         (vec!["ls", text(&good), "--jsn"], 2),
         (vec!["ls", text(&good), "--json"], 0),
         (vec!["show", text(&good), "--dtype", "f9"], 2),
+        (vec!["diff", text(&good), text(&foreign)], 2),
+        (vec!["verify", text(&foreign)], 2),
+        (vec!["verify", "-q", text(&good)], 0),
         (vec!["completions", "bash"], 0),
         (vec!["completions", "tcsh"], 2),
     ] {

@@ -6,6 +6,7 @@
 use crate::selection::Selection;
 use crate::value::Value;
 use crate::view::View;
+use crate::walk::Visit;
 use crate::{Dtype, Error, Limits, Result, Shape};
 
 /// What a node of the tree is.
@@ -124,6 +125,16 @@ pub trait Container: Send + Sync {
     /// # Errors
     /// `Usage` for a path that is not there; otherwise as [`Container::read`].
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>>;
+
+    /// Hands out the regions of the file that are accounted for, all of them or none, and the damage that reading
+    /// everything does not come across. Without this method a container tells nothing of regions.
+    ///
+    /// # Errors
+    /// What `visit` returns; `Limit`, `Io`.
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        let _ = (limits, visit);
+        Ok(())
+    }
 
     /// One attribute as an array, with its own dtype and shape.
     ///

@@ -22,6 +22,7 @@ pub mod source;
 pub mod testing;
 pub mod value;
 pub mod view;
+pub mod walk;
 
 pub use container::{ArrayOptions, Container, ContainerWriter, Node, NodeKind};
 pub use dtype::{ByteOrder, Dtype, Element};

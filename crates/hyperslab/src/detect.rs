@@ -40,6 +40,18 @@ impl Format {
             Format::Nrrd => "NRRD",
         }
     }
+
+    /// Its name in JSON, as [`Container::format`](crate::Container::format) has it for a file that can be opened.
+    pub fn id(self) -> &'static str {
+        match self {
+            Format::Hdf5 => "hdf5",
+            Format::Npy => "npy",
+            Format::Npz => "npz",
+            Format::Nco => "nco",
+            Format::Pickle => "pickle",
+            Format::Envi | Format::Nrrd => "raw",
+        }
+    }
 }
 
 /// Recognises a format; `None` for bytes without a known signature.

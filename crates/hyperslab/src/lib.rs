@@ -89,14 +89,17 @@ pub mod blocks;
 pub mod convert;
 pub mod create;
 pub mod detect;
+pub mod diff;
 pub mod ls;
 pub mod objects;
 pub mod open;
 pub mod pickled;
+pub mod repack;
 pub mod same;
 pub mod sidecar;
 pub mod sum;
 pub mod target;
+pub mod verify;
 
 pub use hyperslab_core::*;
 pub use hyperslab_hdf5 as hdf5;

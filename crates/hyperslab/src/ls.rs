@@ -4,6 +4,11 @@ use crate::{Container, Error, Kind, Limits, Node, NodeKind, Result, json};
 use serde_json::{Map, Value as Json, json as object};
 use std::path::Path;
 
+/// What listing a file may use: a small file can describe more paths than anybody wants to wait for.
+pub fn limits() -> Limits {
+    Limits::new(8 << 30, 1 << 20, 64)
+}
+
 /// The nodes at and below `path`, as [`Container::nodes`] lists them.
 ///
 /// Where the listing has no root but the root has attributes, and they are asked for, a root group comes first.

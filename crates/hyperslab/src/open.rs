@@ -143,6 +143,19 @@ pub fn open_bytes(bytes: Bytes, name: &Path, options: &OpenOptions) -> Result<Bo
     Opening { name, on_disk: false, options }.open(MemorySource::new(bytes).named(name))
 }
 
+/// Whether a signature, a declaration, what lies beside a file or its name says what it is.
+///
+/// # Errors
+/// What reading a description reports; `Io`.
+pub(crate) fn is_recognised(
+    source: &dyn Source,
+    name: &Path,
+    on_disk: bool,
+    options: &OpenOptions,
+) -> Result<bool> {
+    Ok(detect(source)?.is_some() || Opening { name, on_disk, options }.headerless(source)?.is_some())
+}
+
 /// Where a source came from.
 struct Opening<'p> {
     name: &'p Path,

@@ -153,6 +153,17 @@ pub fn display(file: &Path, path: &str) -> String {
     }
 }
 
+/// A path without the slash of its root.
+pub(crate) fn bare(path: &str) -> &str {
+    path.trim_matches('/')
+}
+
+/// A path below `base`; empty for `base` itself.
+pub(crate) fn relative<'p>(path: &'p str, base: &str) -> &'p str {
+    let (path, base) = (bare(path), bare(base));
+    path.strip_prefix(base).map_or(path, |rest| rest.trim_start_matches('/'))
+}
+
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", self.file.display(), self.rest)

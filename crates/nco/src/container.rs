@@ -5,6 +5,7 @@
 
 use crate::object::{Entry, named};
 use crate::pack::{self, Damage, Walk};
+use hyperslab_core::walk::Visit;
 use hyperslab_core::{
     Container, Error, Limits, Node, NodeKind, Order, Result, Selection, Source, Value, View,
 };
@@ -173,5 +174,9 @@ impl<S: Source> Container for Nco<S> {
         }
         let entry = self.entry(path)?;
         self.attributes_of(entry, limits).map_err(|e| named(e.object(path), &self.source))
+    }
+
+    fn walk(&self, _limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        crate::walk::walk(&self.entries, self.pack, visit)
     }
 }

@@ -36,6 +36,7 @@ pub mod header;
 pub mod object;
 pub mod pack;
 pub mod subfile;
+mod walk;
 pub mod write;
 pub mod writer;
 

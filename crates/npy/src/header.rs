@@ -53,6 +53,20 @@ pub fn length(start: &[u8]) -> Result<usize> {
         .ok_or_else(|| too_long(text_len, "bytes"))
 }
 
+/// Checks that a file of `size` bytes holds the header whose start this is: a length that lies is no matter of limits.
+pub(crate) fn fits(start: &[u8], size: u64) -> Result<()> {
+    let Ok((text_at, text_len)) = layout(start) else { return Ok(()) };
+    match size.checked_sub(text_at as u64) {
+        Some(there) if there >= text_len => Ok(()),
+        there => {
+            let there = there.unwrap_or(0);
+            Err(Error::invalid(format!("the header of {text_len} bytes ends after {there}"))
+                .at(size)
+                .reading("NPY header"))
+        }
+    }
+}
+
 /// Parses the header at the start of `bytes`; what follows it is ignored. Offsets in errors count from there.
 ///
 /// # Errors

@@ -29,6 +29,7 @@ pub mod npz;
 pub mod objects;
 pub mod raw;
 pub mod text;
+mod walk;
 
 pub use descr::parse_dtype;
 pub use header::Header;

@@ -9,6 +9,7 @@ use hyperslab_core::container::{ArrayOptions, Container, ContainerWriter, Node};
 use hyperslab_core::output::NewFile;
 use hyperslab_core::source::FileSource;
 use hyperslab_core::view::Buffer;
+use hyperslab_core::walk::Visit;
 use hyperslab_core::{Error, Limits, Order, Result, ResultExt, Selection, Source, Value, View};
 use std::io::Write;
 use std::path::Path;
@@ -45,6 +46,7 @@ fn read_unnamed<'a, S: Source + ?Sized>(source: &'a S, limits: &Limits) -> Resul
         if size <= SMALL {
             let mut all = Buffer::zeroed(size, limits)?;
             source.read_exact_at(0, &mut all)?;
+            header::fits(&all, size)?;
             let h = header::parse(&all)?;
             h.dense(0).check(size, limits)?;
             return dense::within(h.dtype, h.shape, h.order, h.data_offset, all);
@@ -67,11 +69,13 @@ pub fn load(path: impl AsRef<Path>, limits: &Limits) -> Result<View<'static>> {
 /// Parses the header at the start of a source of `size` bytes.
 pub(crate) fn head<S: Source + ?Sized>(source: &S, size: u64, limits: &Limits) -> Result<Header> {
     if let Some(all) = source.as_slice() {
+        header::fits(all, all.len() as u64)?;
         return header::parse(all);
     }
     let mut start = [0; HEAD];
     let start = start.get_mut(..usize::try_from(size).unwrap_or(HEAD).min(HEAD)).unwrap_or_default();
     source.read_exact_at(0, start)?;
+    header::fits(start, size)?;
     let length = header::length(start)? as u64;
     if length <= start.len() as u64 {
         return header::parse(start);
@@ -217,6 +221,10 @@ impl<S: Source> Container for Npy<S> {
     fn attributes(&self, path: &str, _limits: &Limits) -> Result<Vec<(String, Value)>> {
         dense::only_root(path)?;
         Ok(Vec::new())
+    }
+
+    fn walk(&self, _limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        crate::walk::npy(&self.header, self.source.len()?, visit)
     }
 }
 

@@ -8,6 +8,7 @@
 use crate::dense::{self, Dense};
 use hyperslab_core::container::{ArrayOptions, Container, ContainerWriter, Node};
 use hyperslab_core::output::NewFile;
+use hyperslab_core::walk::Visit;
 use hyperslab_core::{Dtype, Error, Limits, Order, Result, ResultExt, Selection, Shape, Source, Value, View};
 use std::io::Write;
 use std::path::Path;
@@ -232,6 +233,10 @@ impl<S: Source> Container for Raw<S> {
     fn attributes(&self, path: &str, _limits: &Limits) -> Result<Vec<(String, Value)>> {
         dense::only_root(path)?;
         Ok(Vec::new())
+    }
+
+    fn walk(&self, _limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        crate::walk::raw(self.layout.offset, self.layout.dtype.itemsize(), &self.shape, visit)
     }
 }
 

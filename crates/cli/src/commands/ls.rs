@@ -83,7 +83,7 @@ fn one(
             .hint("'slab show' prints attributes and parts of arrays")
             .into());
     }
-    let nodes = ls::nodes(&*container, &place.path, args.depth, args.attrs, &super::listing_limits())?;
+    let nodes = ls::nodes(&*container, &place.path, args.depth, args.attrs, &ls::limits())?;
     let sound = unreadable(&nodes, target);
     if args.json {
         documents.push(ls::file_json(target.file(), &*container, &nodes, args.attrs, &limits)?);

@@ -4,16 +4,19 @@
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod headerless;
 pub(crate) mod log;
 pub(crate) mod ls;
+pub(crate) mod repack;
 pub(crate) mod show;
 pub(crate) mod sum;
+pub(crate) mod verify;
 
 use crate::args::{Cli, Command, GUARD};
 use crate::exit::{Outcome, Stop};
 use crate::output;
-use hyperslab::{Container, Limits, OpenOptions, Target};
+use hyperslab::{Container, OpenOptions, Target};
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -24,6 +27,9 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Show(args) => show::run(args),
         Command::Sum(args) => sum::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Repack(args) => repack::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Log(args) => log::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => completions::run(args),
@@ -37,11 +43,6 @@ fn target(argument: &OsStr) -> Target {
         Some(text) => Target::parse(text),
         None => Target::parse(argument),
     }
-}
-
-/// What listing a file may use: a small file can describe more paths than anybody wants to wait for.
-fn listing_limits() -> Limits {
-    Limits::new(8 << 30, 1 << 20, 64)
 }
 
 /// Bytes of standard input that are taken into memory.

@@ -64,7 +64,7 @@ fn sums(args: &Args, target: &Target) -> Result<Vec<Sum>, Stop> {
     if !place.selection.is_all() {
         return Ok(vec![sum::part(&*container, &place.path, &place.selection, &limits)?]);
     }
-    let nodes = container.nodes(&place.path, None, false, &super::listing_limits())?;
+    let nodes = container.nodes(&place.path, None, false, &hyperslab::ls::limits())?;
     let arrays: Vec<_> = nodes.into_iter().filter(sum::counts).collect();
     let mut progress = Progress::bytes(arrays.iter().filter_map(|n| n.nbytes).sum());
     Ok(arrays.into_iter().map(|n| sum::array(&*container, n, &limits, &mut |b| progress.add(b))).collect())

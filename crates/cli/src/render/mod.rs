@@ -5,6 +5,7 @@
 pub(crate) mod array;
 mod cells;
 pub(crate) mod csv;
+pub(crate) mod diff;
 mod float;
 pub(crate) mod hex;
 pub(crate) mod json;
@@ -17,3 +18,4 @@ pub(crate) mod text;
 mod time;
 pub(crate) mod tree;
 pub(crate) mod value;
+pub(crate) mod verify;

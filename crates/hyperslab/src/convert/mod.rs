@@ -8,13 +8,15 @@ mod plan;
 mod verify;
 
 use crate::create::{CreateOptions, Output, create};
-use crate::npy::filename;
 use crate::npy::text::{Format, Separator};
+use crate::npy::{NpzWriter, filename};
+use crate::repack::RawMembers;
 use crate::target::Place;
 use crate::{
     ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, cast, objects, sidecar,
 };
 use plan::Plan;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use verify::Written;
 
@@ -92,7 +94,19 @@ pub fn convert(
     metadata: Vec<(String, Value)>,
     options: &ConvertOptions,
 ) -> Result<Converted> {
-    let mut out = out.as_ref().to_path_buf();
+    convert_with(input, place, out.as_ref(), metadata, &BTreeSet::new(), options)
+}
+
+/// The same, with some arrays written as raw members of an NPZ.
+pub(crate) fn convert_with(
+    input: &dyn Container,
+    place: &Place,
+    out: &Path,
+    metadata: Vec<(String, Value)>,
+    raw: &BTreeSet<String>,
+    options: &ConvertOptions,
+) -> Result<Converted> {
+    let mut out = out.to_path_buf();
     let output = match (options.output, options.name_scheme) {
         (Some(output), _) => output,
         (None, true) => Output::Raw,
@@ -110,13 +124,9 @@ pub fn convert(
         out = scheme(&out, output, &plan)?;
         free(&out, output, options.replace)?;
     }
-    let (Some(dir), Some(name)) = (parent(&out), out.file_name()) else {
-        return Err(Error::usage("is not a file name").file(&out));
-    };
-    let aside = aside(dir).in_file(&out)?;
-    let made = aside.path().join(name);
+    let (_aside, made) = aside_of(&out)?;
     let mut job =
-        Job { input, output, options, plan: &plan, written: Vec::new(), lost: Vec::new(), bytes: 0 };
+        Job { input, output, options, plan: &plan, raw, written: Vec::new(), lost: Vec::new(), bytes: 0 };
     job.write(place, &made).map_err(|e| about(e, &made, &out))?;
     let Job { written, mut lost, bytes, .. } = job;
     let same = verify::check(&made, output, &written, &plan, &options.limits);
@@ -145,7 +155,7 @@ pub fn convert(
 }
 
 /// Checks that a file, and what lies beside it, may be written.
-fn free(out: &Path, output: Output, replace: bool) -> Result<()> {
+pub(crate) fn free(out: &Path, output: Output, replace: bool) -> Result<()> {
     let beside = output.has_sidecar().then(|| sidecar::path_of(out));
     for file in [Some(out), beside.as_deref()].into_iter().flatten() {
         crate::output::place(file, replace)?;
@@ -166,8 +176,22 @@ fn parent(path: &Path) -> Option<&Path> {
 }
 
 /// A directory for the new file, on the same file system as its place.
-fn aside(dir: &Path) -> Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix(".slab-").tempdir_in(dir).map_err(|e| Error::io(e, "cannot create"))
+fn aside(dir: &Path) -> std::io::Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix(".slab-").tempdir_in(dir)
+}
+
+/// Where a new file is written before it gets its name; the directory is removed when it is dropped.
+pub(crate) fn aside_of(out: &Path) -> Result<(tempfile::TempDir, PathBuf)> {
+    let (Some(dir), Some(name)) = (parent(out), out.file_name()) else {
+        return Err(Error::usage("is not a file name").file(out));
+    };
+    if !dir.is_dir() {
+        return Err(Error::usage(format!("there is no folder {}", dir.display())).file(out));
+    }
+    // The name of a file that is made on the way is of no use to anybody.
+    let aside = aside(dir).map_err(|e| Error::io(e.kind().into(), "cannot create").file(out))?;
+    let made = aside.path().join(name);
+    Ok((aside, made))
 }
 
 /// Names the file as the user knows it, not the one written aside.
@@ -179,7 +203,7 @@ fn about(e: Error, made: &Path, out: &Path) -> Error {
 }
 
 /// Moves the new file to its name, and before it the metadata beside it.
-fn put_in_place(made: &Path, out: &Path, output: Output, replace: bool) -> Result<()> {
+pub(crate) fn put_in_place(made: &Path, out: &Path, output: Output, replace: bool) -> Result<()> {
     if output.has_sidecar() {
         let (made, out) = (sidecar::path_of(made), sidecar::path_of(out));
         if made.is_file() {
@@ -221,6 +245,8 @@ struct Job<'c> {
     output: Output,
     options: &'c ConvertOptions,
     plan: &'c Plan,
+    /// Arrays that are raw members.
+    raw: &'c BTreeSet<String>,
     written: Vec<Written>,
     lost: Vec<String>,
     bytes: u64,
@@ -229,18 +255,18 @@ struct Job<'c> {
 impl Job<'_> {
     fn write(&mut self, place: &Place, made: &Path) -> Result<()> {
         let plan = self.plan;
-        let mut writer = create(
-            made,
-            self.output,
-            &CreateOptions {
-                pack: plan.pack,
-                objects: self.options.objects,
-                named: self.options.name_scheme,
-                sep: self.options.sep.clone(),
-                format: self.options.format.clone(),
-                replace: false,
-            },
-        )?;
+        let create_options = CreateOptions {
+            pack: plan.pack,
+            objects: self.options.objects,
+            named: self.options.name_scheme,
+            sep: self.options.sep.clone(),
+            format: self.options.format.clone(),
+            replace: false,
+        };
+        let mut writer = match self.raw.is_empty() {
+            true => create(made, self.output, &create_options)?,
+            false => Box::new(RawMembers { npz: NpzWriter::create(made, false)?, names: self.raw.clone() }),
+        };
         for group in &plan.groups {
             writer.group(group)?;
         }

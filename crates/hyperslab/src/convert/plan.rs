@@ -2,7 +2,7 @@
 
 use super::ConvertOptions;
 use crate::create::Output;
-use crate::target::Place;
+use crate::target::{Place, bare, relative};
 use crate::{Container, Dtype, Error, Node, NodeKind, Result, Shape, Value, ls};
 
 /// Where everything goes. Paths in the new container: `/a/b` in HDF5, `a/b` in an NPZ, empty or a number elsewhere.
@@ -164,17 +164,6 @@ fn several(count: usize, nodes: &[Node], output: Output) -> Error {
     let first = nodes.iter().find(|n| n.kind == NodeKind::Array).map_or("", |n| &n.path);
     Error::usage(format!("holds {count} arrays, and {} holds one", output.name()))
         .hint(format!("name one of them, such as {first:?}, or write an NPZ or HDF5 file"))
-}
-
-/// A path without the slash of its root.
-fn bare(path: &str) -> &str {
-    path.trim_matches('/')
-}
-
-/// A path below `base`; empty for `base` itself.
-fn relative<'p>(path: &'p str, base: &str) -> &'p str {
-    let (path, base) = (bare(path), bare(base));
-    path.strip_prefix(base).map_or(path, |rest| rest.trim_start_matches('/'))
 }
 
 fn last(path: &str) -> &str {

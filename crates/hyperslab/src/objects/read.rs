@@ -6,6 +6,8 @@ use crate::npy::objects::{ObjectArrays, Objects};
 use crate::pickle::{self, Item, NodeId, Pickle, Policy};
 use crate::value::Value;
 use crate::view::{Buffer, Heap};
+use crate::walk::Visit;
+use crate::walk::Visit;
 use crate::{Container, Dtype, Error, Limits, Node, NodeKind, Result, Selection, Shape, View};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -72,6 +74,10 @@ impl<C: ObjectArrays> Container for WithObjects<C> {
         }
     }
 
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        self.0.walk(limits, visit)
+    }
+
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
         let own = self.0.attributes(path, limits)?;
         // What is no array, or cannot be read, is said where it is listed.
@@ -79,6 +85,10 @@ impl<C: ObjectArrays> Container for WithObjects<C> {
             Ok(Some(Found::Metadata(pairs))) => Ok(pairs.into_iter().chain(own).collect()),
             _ => Ok(own),
         }
+    }
+
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        self.0.walk(limits, visit)
     }
 }
 

@@ -6,6 +6,8 @@ use crate::npy::headers::{self, Description, envi};
 use crate::npy::npz::attributes;
 use crate::npy::raw::Layout;
 use crate::source::FileSource;
+use crate::walk::Visit;
+use crate::walk::Visit;
 use crate::{
     Container, Dtype, Error, Limits, Node, Order, Result, ResultExt, Selection, Source, Value, View,
 };
@@ -164,7 +166,15 @@ impl Container for Described {
         }
     }
 
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        self.array.walk(limits, visit)
+    }
+
     fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {
         self.array.stream(path, limits)
+    }
+
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        self.array.walk(limits, visit)
     }
 }

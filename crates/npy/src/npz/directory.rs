@@ -99,9 +99,9 @@ impl Directory {
 }
 
 /// Where the directory lies.
-struct End {
-    start: u64,
-    len: u64,
+pub(super) struct End {
+    pub(super) start: u64,
+    pub(super) len: u64,
     count: u64,
     /// Bytes before the archive: offsets in it count from here.
     base: u64,
@@ -163,7 +163,7 @@ pub(super) fn read<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<Di
 }
 
 /// Finds the one end record and what it says about the directory.
-fn find_end<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<End> {
+pub(super) fn find_end<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<End> {
     let size = source.len()?;
     let at = locate_end(source, size, limits)?;
     let record = source.bytes_at(at, END_LEN, limits)?;

@@ -13,6 +13,7 @@ pub mod attributes;
 mod directory;
 mod edit;
 mod index;
+mod kind;
 mod le;
 mod member;
 mod names;
@@ -21,6 +22,7 @@ mod record;
 mod stream;
 mod unpack;
 mod values;
+mod walk;
 mod writer;
 
 pub use edit::NpzEditor;
@@ -31,6 +33,7 @@ use crate::header::{self, Header};
 use directory::{Directory, Entry};
 use hyperslab_core::container::{Container, Node, NodeKind, Stream};
 use hyperslab_core::view::{Buffer, Data};
+use hyperslab_core::walk::Visit;
 use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, Source, Value, View};
 use member::{DEFLATED, Member};
 use rayon::prelude::*;
@@ -304,6 +307,10 @@ impl<S: Source> Container for Npz<S> {
             Some(all) => all.of(path, limits).map_err(|e| dense::named(e.object(path), &self.source)),
             None => Ok(Vec::new()),
         }
+    }
+
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        walk::walk(self, limits, visit).map_err(|e| dense::named(e, &self.source))
     }
 }
 

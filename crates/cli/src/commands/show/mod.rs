@@ -130,7 +130,7 @@ impl Show<'_> {
     }
 
     fn nodes(&self, place: &Place) -> Outcome {
-        let nodes = self.container.nodes(&place.path, None, false, &super::listing_limits())?;
+        let nodes = self.container.nodes(&place.path, None, false, &hyperslab::ls::limits())?;
         let arrays: Vec<&Node> = nodes.iter().filter(|n| n.kind == NodeKind::Array).collect();
         let form = self.form;
         // What cannot be listed may hold arrays: showing the others alone would hide that.

@@ -1,0 +1,76 @@
+//! Objects and packs: pickles copied as they are, arrays written anew, everything placed as nengo places it today.
+
+use super::RepackOptions;
+use crate::convert::{Converted, aside_of, free, put_in_place};
+use crate::create::Output;
+use crate::nco::{Nco, write};
+use crate::source::FileSource;
+use crate::{Error, Limits, Result, ResultExt, Selection, digest};
+use std::path::Path;
+
+pub(super) fn repack(source: FileSource, out: &Path, options: &RepackOptions) -> Result<Converted> {
+    let limits = &options.open.limits;
+    let array = &options.array;
+    let asked = [
+        (array.deflate.is_some(), "compression"),
+        (array.shuffle, "shuffle"),
+        (array.chunks.is_some(), "chunks"),
+    ];
+    if let Some((_, what)) = asked.iter().find(|(set, _)| *set) {
+        return Err(Error::unsupported(format!("an NCO has no {what}")));
+    }
+    let input = Nco::open(source, limits)?;
+    if let Some(damage) = input.damage().first().filter(|_| input.is_pack()) {
+        let e = Error::invalid(damage.what.clone()).reading("NCO header").at(damage.range.start);
+        return Err(e.hint("what is damaged is not written anew"));
+    }
+    free(out, Output::Nco, options.replace)?;
+    let (dir, made) = aside_of(out)?;
+    let mut file = std::fs::File::create_new(&made).map_err(|e| Error::io(e, "cannot create").file(out))?;
+    let (mut end, mut bytes) = (0, 0u64);
+    for entry in input.entries() {
+        let view = entry.array(input.source(), &Selection::ALL, limits)?;
+        let pickle = entry.pickle(input.source(), limits)?;
+        end = write::write_to(&mut file, end, &pickle, &view).in_file(out)?;
+        bytes = bytes.saturating_add(view.nbytes());
+    }
+    file.sync_all().map_err(|e| Error::io(e, "cannot sync").file(out))?;
+    drop(file);
+    check(&input, &Nco::open(FileSource::open(&made)?, limits)?, limits)?;
+    put_in_place(&made, out, Output::Nco, options.replace)?;
+    drop(dir);
+    let notes = input.damage().iter().map(|d| {
+        let len = d.range.end.saturating_sub(d.range.start);
+        format!("{len} bytes that belong to nothing are not carried over")
+    });
+    Ok(Converted {
+        path: out.to_path_buf(),
+        output: Output::Nco,
+        arrays: input.entries().len(),
+        attributes: 0,
+        bytes,
+        notes: notes.collect(),
+        lost: Vec::new(),
+    })
+}
+
+/// Compares what was written with what it was made from.
+fn check(input: &Nco<FileSource>, output: &Nco<FileSource>, limits: &Limits) -> Result<()> {
+    let differs = || Error::unsupported("it is not the same when read again").hint("nothing was written");
+    if input.entries().len() != output.entries().len() {
+        return Err(differs());
+    }
+    for (a, b) in input.entries().iter().zip(output.entries()) {
+        if a.pickle(input.source(), limits)? != b.pickle(output.source(), limits)? {
+            return Err(differs());
+        }
+        let x = a.array(input.source(), &Selection::ALL, limits)?;
+        let y = b.array(output.source(), &Selection::ALL, limits)?;
+        let same =
+            x.dtype() == y.dtype() && x.shape() == y.shape() && digest::digest(&x)? == digest::digest(&y)?;
+        if !same {
+            return Err(differs());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Containers written anew: nothing of the data changes, and what cannot be kept is refused.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic here is the failure report")]
+
+use hyperslab::diff::{DiffOptions, Side, diff};
+use hyperslab::repack::{RepackOptions, repack};
+use hyperslab::{ArrayOptions, Kind, Limits, Place, open, testing};
+use std::path::{Path, PathBuf};
+
+fn options(deflate: Option<u32>) -> RepackOptions {
+    RepackOptions { array: ArrayOptions { deflate, ..ArrayOptions::default() }, ..RepackOptions::default() }
+}
+
+fn paths(file: &Path) -> Vec<String> {
+    let nodes = open(file).unwrap().nodes("", None, false, &Limits::default()).unwrap();
+    nodes.into_iter().map(|n| n.path).collect()
+}
+
+/// Whether two files hold the same, names and their order included.
+fn same(a: &Path, b: &Path) -> bool {
+    let (x, y, whole) = (open(a).unwrap(), open(b).unwrap(), Place::default());
+    let side = |c, file| Side { container: c, place: &whole, file };
+    let nan = DiffOptions { equal_nan: true, ..DiffOptions::default() };
+    diff(side(&*x, a), side(&*y, b), &nan, &mut |_| {}).unwrap().is_equal() && paths(a) == paths(b)
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> =
+        std::fs::read_dir(testing::fixture(folder)).unwrap().map(|e| e.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn nothing_changes_but_the_compression() {
+    let dir = tempfile::tempdir().unwrap();
+    for file in files("npz").into_iter().chain([testing::fixture("demo/jacksboro_fault_dem.npz")]) {
+        for level in [None, Some(6)] {
+            let out = dir.path().join("out.npz");
+            let done = repack(&file, &out, &RepackOptions { replace: true, ..options(level) });
+            done.unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            assert!(same(&file, &out), "{} {level:?}", file.display());
+            let listed = open(&out).unwrap().nodes("", None, false, &Limits::default()).unwrap();
+            let layout = if level.is_some() { "deflate" } else { "stored" };
+            let arrays = listed.iter().filter(|n| n.dtype.is_some());
+            assert!(arrays.clone().all(|n| n.layout.as_deref() == Some(layout)), "{}", file.display());
+        }
+    }
+    // Of the same bytes: the canonical form is that of np.save.
+    for file in files("npy") {
+        let out = dir.path().join("out.npy");
+        if repack(&file, &out, &RepackOptions { replace: true, ..options(None) }).is_ok() {
+            assert!(same(&file, &out), "{}", file.display());
+            let order = |f: &Path| {
+                open(f).unwrap().nodes("", None, false, &Limits::default()).unwrap().remove(0).layout
+            };
+            assert_eq!(order(&file), order(&out), "{}", file.display());
+        } else {
+            assert!(file.ends_with("struct_wide.npy"), "{}", file.display());
+        }
+    }
+    for file in files("nco").into_iter().chain([testing::fixture("demo/pack.nco")]) {
+        let out = dir.path().join("out.nco");
+        match repack(&file, &out, &RepackOptions { replace: true, ..options(None) }) {
+            Ok(_) => assert!(same(&file, &out), "{}", file.display()),
+            Err(e) => assert!(file.ends_with("pack_trailing.nco"), "{}: {e}", file.display()),
+        }
+    }
+}
+
+#[test]
+fn raw_members_stay_raw_and_numpy_reads_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (testing::fixture("npz/raw_member.npz"), dir.path().join("out.npz"));
+    repack(&file, &out, &options(Some(9))).unwrap();
+    let Some(python) = testing::oracle_python() else { return };
+    let script = "import sys, numpy as np\n\
+        a, b = np.load(sys.argv[1]), np.load(sys.argv[2])\n\
+        assert a.files == b.files\n\
+        raw = [k for k in a.files if isinstance(a[k], bytes)]\n\
+        assert raw and all(type(a[k]) is type(b[k]) for k in a.files)\n\
+        assert all(a[k] == b[k] for k in raw)\n\
+        print(len(raw))";
+    let printed = testing::run_python(&python, script, &[file.as_os_str(), out.as_os_str()]);
+    assert!(printed.trim().parse::<u32>().unwrap() > 0);
+}
+
+#[test]
+fn refused_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let npz = testing::fixture("npz/stored.npz");
+    let out = dir.path().join("out");
+    let refused = |file: &Path, options: &RepackOptions| repack(file, &out, options).unwrap_err();
+    let chunked = ArrayOptions { chunks: Some([2].into()), ..ArrayOptions::default() };
+    let chunked = RepackOptions { array: chunked, ..RepackOptions::default() };
+    for file in ["npz/stored.npz", "npy/type_f8.npy", "nco/meta_none.nco", "hdf5/shapes_latest_2.0.h5"] {
+        assert_eq!(refused(&testing::fixture(file), &chunked).kind(), Kind::Unsupported, "{file}");
+    }
+    for file in ["npy/type_f8.npy", "nco/meta_none.nco"] {
+        assert_eq!(refused(&testing::fixture(file), &options(Some(6))).kind(), Kind::Unsupported, "{file}");
+    }
+    let libver = RepackOptions { libver: Some("latest".into()), ..RepackOptions::default() };
+    assert_eq!(refused(&npz, &libver).kind(), Kind::Unsupported);
+    let hostile = testing::repo().join("fixtures/hostile");
+    assert_eq!(refused(&hostile.join("crc_stored.npz"), &options(None)).kind(), Kind::Invalid);
+    assert_eq!(refused(&hostile.join("torn_pack.nco"), &options(None)).kind(), Kind::Invalid);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "something was left behind");
+    // The same file only where that is asked for, and then whole.
+    let mine = dir.path().join("mine.npz");
+    std::fs::copy(&npz, &mine).unwrap();
+    let before = std::fs::read(&mine).unwrap();
+    assert_eq!(repack(&mine, &mine, &options(Some(6))).unwrap_err().kind(), Kind::Usage);
+    assert_eq!(std::fs::read(&mine).unwrap(), before);
+    repack(&mine, &mine, &RepackOptions { replace: true, ..options(Some(6)) }).unwrap();
+    assert!(same(&npz, &mine));
+    let e = repack(&npz, &dir.path().join("no/such/folder.npz"), &options(None)).unwrap_err();
+    assert!(e.to_string().contains("there is no folder") && !e.to_string().contains(".slab-"), "{e}");
+}
