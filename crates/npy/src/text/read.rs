@@ -32,6 +32,20 @@ pub fn read<S: Source + ?Sized>(source: &S, layout: &Layout, limits: &Limits) ->
     whole(source, layout, WINDOW, limits).map_err(|e| dense::named(e, source))
 }
 
+/// As [`read`], taking so many bytes of text at a time: for tests, which it must not matter to.
+///
+/// # Errors
+/// As [`read`].
+#[doc(hidden)]
+pub fn read_in_windows<S: Source + ?Sized>(
+    source: &S,
+    layout: &Layout,
+    window: usize,
+    limits: &Limits,
+) -> Result<View<'static>> {
+    whole(source, layout, window, limits)
+}
+
 pub(super) fn whole<S: Source + ?Sized>(
     source: &S,
     layout: &Layout,
