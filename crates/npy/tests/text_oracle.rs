@@ -171,6 +171,13 @@ fn the_same_is_accepted_with_the_same_values() {
         let ours = text::read(&SliceSource(&bytes), &layout, &Limits::default());
         let found =
             ours.as_ref().map_or(Json::Null, |v| json!(hex(&significant(&layout.dtype, v.bytes().unwrap()))));
+        // Whatever comes at a time, the same is found, or the same is wrong.
+        let window = 1 + random.below(bytes.len().max(1));
+        let cut = text::read_in_windows(&common::Positioned(&bytes), &layout, window, &Limits::default());
+        match (&ours, &cut) {
+            (Ok(a), Ok(b)) => assert_eq!(a.bytes(), b.bytes(), "{row} in windows of {window}"),
+            (a, b) => assert_eq!(format!("{a:?}"), format!("{b:?}"), "{row} in windows of {window}"),
+        }
         let theirs = match theirs.as_str() {
             Some(t) => json!(hex(&significant(&layout.dtype, &unhex(t)))),
             None => Json::Null,
