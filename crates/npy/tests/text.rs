@@ -126,6 +126,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn formats_are_taken_or_refused(
+        format in prop_oneof![
+            "[a-z%]{0,3}%[-+ #0]{0,3}[0-9]{0,3}(\\.[0-9]{0,3})?[hlL]?[diuxXoeEfFgGcsrab%]?[a-z%]{0,3}",
+            "\\PC{0,12}",
+        ],
+        descr in prop::sample::select(&common::PLAIN[..]),
+        seed in any::<u64>(),
+    ) {
+        let Ok(format) = Format::new(&format) else { return Ok(()) };
+        let view = common::array(&common::plain(descr), &[3].into(), Order::C, seed);
+        let mut out = Vec::new();
+        match text::write_to(&mut out, &view, &",".parse().unwrap(), &format) {
+            Ok(n) => prop_assert!(out.is_ascii() && n == out.len() as u64),
+            Err(e) => prop_assert!(!e.to_string().contains('\n')),
+        }
+    }
+}
+
 #[test]
 fn a_file_holds_one_array() {
     let dir = tempfile::tempdir().unwrap();

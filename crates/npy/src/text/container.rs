@@ -1,5 +1,5 @@
-//! An open text file: a container of one array. It is parsed once when it is opened, since only that tells how many
-//! elements there are; what is small is kept, what is large is parsed again when it is read.
+//! An open text file: a container of one array. Opening it counts the elements: what is small is parsed and kept, of
+//! what is large the rest is counted by its separators and parsed when it is read.
 
 use super::Layout;
 use super::parser::{self, WINDOW};
@@ -35,7 +35,7 @@ pub struct Text<S> {
 }
 
 impl<S: Source> Text<S> {
-    /// Parses the text to count its elements.
+    /// Counts the elements of a text. One that is large is not checked to its end: that is done when it is read.
     ///
     /// # Errors
     /// As [`read`](super::read).
@@ -64,13 +64,16 @@ impl<S: Source> Text<S> {
 fn scan<S: Source>(source: &S, layout: &Layout, limits: &Limits) -> Result<(Shape, Option<Bytes>)> {
     let mut parser = parser::open(source, layout, WINDOW, limits)?;
     let mut kept = Some(Elements::new(limits)?);
-    let mut keep = |bytes: &[u8]| {
-        if let Some(elements) = kept.take_if(|elements| elements.len() + bytes.len() > KEPT) {
-            drop(elements);
+    let mut more = true;
+    while more {
+        more = parser.next(&mut |bytes| {
+            drop(kept.take_if(|elements| elements.len() + bytes.len() > KEPT));
+            kept.as_mut().map_or(Ok(()), |elements| elements.extend(bytes))
+        })?;
+        if more && kept.is_none() && parser.skim()? {
+            break;
         }
-        kept.as_mut().map_or(Ok(()), |elements| elements.extend(bytes))
-    };
-    while parser.next(&mut keep)? {}
+    }
     let shape = layout.resolve(parser.found())?;
     Ok((shape, kept.map(Elements::into_shared)))
 }
@@ -107,8 +110,7 @@ impl<S: Source> Container for Text<S> {
             let whole = self.whole(limits).map_err(|e| dense::named(e, &self.source))?;
             return Ok(Some(Box::new(Whole(Some(whole)))));
         }
-        let parts = Parts::new(&self.source, &self.layout, self.shape.count()?, limits);
-        Ok(Some(Box::new(parts.map_err(|e| dense::named(e, &self.source))?)))
+        Ok(Some(Box::new(Parts::new(&self.source, &self.layout, self.shape.count()?, limits)?)))
     }
 
     fn attributes(&self, path: &str, _limits: &Limits) -> Result<Vec<(String, Value)>> {

@@ -29,7 +29,7 @@ mod write;
 pub use container::Text;
 pub use format::Format;
 pub use layout::Layout;
-pub use read::read;
+pub use read::{read, read_in_windows};
 pub use separator::Separator;
 pub use write::{TextWriter, save, write_to};
 

@@ -12,10 +12,10 @@ use hyperslab_core::dtype::FloatFormat;
 use hyperslab_core::{Dtype, Error, Limits, Reservation, Result, Source};
 use rayon::prelude::*;
 
-/// Bytes of text that are taken at a time.
-pub(super) const WINDOW: usize = 8 << 20;
+/// Bytes of text that are taken at a time. Their elements may take eight times as much memory.
+pub(super) const WINDOW: usize = 4 << 20;
 /// A window is cut into pieces of at least this many bytes.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 128 << 10;
 /// Bytes within which an element with its separator must end. White space can make one long.
 const LONGEST: usize = 64 << 20;
 
@@ -29,6 +29,9 @@ pub(super) trait Parse {
 
     /// Number of elements so far.
     fn found(&self) -> u64;
+
+    /// Counts the rest by its separators, without looking at the numbers, and says whether that could be done.
+    fn skim(&mut self) -> Result<bool>;
 }
 
 /// A parser of a source as a layout says.
@@ -212,6 +215,20 @@ impl<'a, const N: usize, S: Source + ?Sized, K: Scan<N> + 'a, M: Match + 'a> Par
 {
     fn found(&self) -> u64 {
         self.found
+    }
+
+    fn skim(&mut self) -> Result<bool> {
+        let Some(mut tally) = self.separator.tally() else { return Ok(false) };
+        while !self.done {
+            self.text.fill()?;
+            let len = self.text.len();
+            tally.add(self.text.bytes());
+            self.text.advance(len);
+            self.done = self.text.at >= self.text.size;
+        }
+        self.found = self.found.saturating_add(tally.finish());
+        self.found = self.found.min(self.text.layout.count.unwrap_or(u64::MAX));
+        Ok(true)
     }
 
     fn next(&mut self, sink: Sink<'_>) -> Result<bool> {

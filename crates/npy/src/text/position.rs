@@ -77,6 +77,9 @@ fn hint(layout: &Layout, why: Why, there: &[u8]) -> Option<String> {
         Why::NoSeparator if integer && matches!(first, b'.' | b'e' | b'E') => {
             Some("these look like floats: give a float type such as '<f8'".into())
         }
+        Why::NoSeparator if matches!(first, b'e' | b'E') => {
+            Some("an exponent follows digits: '5.0e8', not '5.e8'".into())
+        }
         Why::NoSeparator if matches!(first, b'x' | b'X' | b'_') => {
             Some("numbers are decimal digits, without prefix or '_'".into())
         }

@@ -32,6 +32,20 @@ pub fn read<S: Source + ?Sized>(source: &S, layout: &Layout, limits: &Limits) ->
     whole(source, layout, WINDOW, limits).map_err(|e| dense::named(e, source))
 }
 
+/// As [`read`], taking so many bytes of text at a time: for tests, which it must not matter to.
+///
+/// # Errors
+/// As [`read`].
+#[doc(hidden)]
+pub fn read_in_windows<S: Source + ?Sized>(
+    source: &S,
+    layout: &Layout,
+    window: usize,
+    limits: &Limits,
+) -> Result<View<'static>> {
+    whole(source, layout, window, limits)
+}
+
 pub(super) fn whole<S: Source + ?Sized>(
     source: &S,
     layout: &Layout,
@@ -90,7 +104,8 @@ impl AsRef<[u8]> for Elements {
 }
 
 /// An array's elements in order, a window of text at a time.
-pub(super) struct Parts<'a> {
+pub(super) struct Parts<'a, S: ?Sized> {
+    source: &'a S,
     parser: Box<dyn Parse + 'a>,
     layout: &'a Layout,
     /// As many as were counted before.
@@ -98,37 +113,41 @@ pub(super) struct Parts<'a> {
     part: Vec<u8>,
 }
 
-impl<'a> Parts<'a> {
-    pub(super) fn new<S: Source + ?Sized>(
-        source: &'a S,
-        layout: &'a Layout,
-        expected: u64,
-        limits: &Limits,
-    ) -> Result<Parts<'a>> {
-        let parser = parser::open(source, layout, WINDOW, limits)?;
-        Ok(Parts { parser, layout, expected, part: Vec::new() })
+impl<'a, S: Source + ?Sized> Parts<'a, S> {
+    pub(super) fn new(source: &'a S, layout: &'a Layout, expected: u64, limits: &Limits) -> Result<Self> {
+        let parser = parser::open(source, layout, WINDOW, limits).map_err(|e| dense::named(e, source))?;
+        Ok(Parts { source, parser, layout, expected, part: Vec::new() })
     }
-}
 
-impl Stream for Parts<'_> {
-    fn next_part(&mut self) -> Result<Option<View<'_>>> {
-        self.part.clear();
+    fn fill(&mut self) -> Result<()> {
         let part = &mut self.part;
-        let mut more = true;
-        while more && part.is_empty() {
-            more = self.parser.next(&mut |bytes| {
+        part.clear();
+        while part.is_empty() {
+            let more = self.parser.next(&mut |bytes| {
                 part.extend_from_slice(bytes);
                 Ok(())
             })?;
+            if !more {
+                return self.check();
+            }
         }
-        if !more && self.parser.found() != self.expected {
-            let found = self.parser.found();
-            return Err(Error::conflict(format!(
-                "{found} elements where {} were counted before",
-                self.expected
-            ))
-            .hint("another program has changed the file: open it again"));
+        Ok(())
+    }
+
+    /// At the end.
+    fn check(&self) -> Result<()> {
+        let (found, expected) = (self.parser.found(), self.expected);
+        if found == expected {
+            return Ok(());
         }
+        Err(Error::conflict(format!("{found} elements where {expected} were counted before"))
+            .hint("another program has changed the file: open it again"))
+    }
+}
+
+impl<S: Source + ?Sized> Stream for Parts<'_, S> {
+    fn next_part(&mut self) -> Result<Option<View<'_>>> {
+        self.fill().map_err(|e| dense::named(e, self.source))?;
         if self.part.is_empty() {
             return Ok(None);
         }

@@ -105,6 +105,9 @@ pub(super) trait Match: Clone + Send + Sync {
     /// Whether white space after the last separator belongs to it.
     fn takes_trailing(&self) -> bool;
 
+    /// A count of elements by what separates them alone, where no number can hold that.
+    fn tally(&self) -> Option<Tally>;
+
     /// The place after the first separator that begins at `at` or later, where it is sure that no number goes on.
     fn cut(&self, s: &[u8], at: usize) -> Option<usize>;
 }
@@ -125,6 +128,9 @@ impl Match for Blank {
     fn takes_trailing(&self) -> bool {
         true
     }
+    fn tally(&self) -> Option<Tally> {
+        Some(Tally { byte: None, inside: false, count: 0 })
+    }
     fn cut(&self, s: &[u8], at: usize) -> Option<usize> {
         let found = s.get(at..)?.iter().position(|&b| is_space(b))?;
         Some(at + found + 1)
@@ -135,6 +141,13 @@ impl Match for Blank {
 pub(super) struct Byte {
     byte: u8,
     trailing: bool,
+}
+
+impl Byte {
+    /// Whether it may stand in a number.
+    fn is_of_numbers(self) -> bool {
+        self.byte.is_ascii_alphanumeric() || b"+-.()_".contains(&self.byte)
+    }
 }
 
 impl Match for Byte {
@@ -153,9 +166,11 @@ impl Match for Byte {
     fn takes_trailing(&self) -> bool {
         self.trailing
     }
+    fn tally(&self) -> Option<Tally> {
+        (!self.is_of_numbers()).then_some(Tally { byte: Some(self.byte), inside: false, count: 0 })
+    }
     fn cut(&self, s: &[u8], at: usize) -> Option<usize> {
-        // These may stand in a number.
-        if self.byte.is_ascii_alphanumeric() || b"+-.()_".contains(&self.byte) {
+        if self.is_of_numbers() {
             return None;
         }
         memchr::memchr(self.byte, s.get(at..)?).map(|found| at + found + 1)
@@ -185,8 +200,49 @@ impl Match for Bytes {
     fn takes_trailing(&self) -> bool {
         self.trailing
     }
+    fn tally(&self) -> Option<Tally> {
+        None
+    }
     fn cut(&self, _: &[u8], _: usize) -> Option<usize> {
         None
+    }
+}
+
+/// Counts elements without reading them: right for text that has nothing wrong in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tally {
+    /// What separates, or white space.
+    byte: Option<u8>,
+    /// Whether an element has begun and not ended.
+    inside: bool,
+    count: u64,
+}
+
+impl Tally {
+    /// Goes on with more text.
+    pub(super) fn add(&mut self, s: &[u8]) {
+        let Some(byte) = self.byte else {
+            for &b in s {
+                let inside = !is_space(b);
+                self.count += u64::from(self.inside && !inside);
+                self.inside = inside;
+            }
+            return;
+        };
+        self.count += memchr::memchr_iter(byte, s).count() as u64;
+        let tail = match memchr::memrchr(byte, s) {
+            Some(at) => {
+                self.inside = false;
+                s.get(at + 1..).unwrap_or_default()
+            }
+            None => s,
+        };
+        self.inside |= tail.iter().any(|&b| !is_space(b));
+    }
+
+    /// The count, at the end.
+    pub(super) fn finish(self) -> u64 {
+        self.count + u64::from(self.inside)
     }
 }
 
@@ -237,6 +293,31 @@ mod tests {
         ] {
             assert_eq!(find(separator, s), found, "{separator:?} in {s:?}");
         }
+    }
+
+    #[test]
+    fn tallies_do_not_depend_on_pieces() {
+        for (separator, s, want) in [
+            (",", "1,2, 3", 3),
+            (",", "1,2 ,\n", 2),
+            (",", "", 0),
+            (" ", " 1 23\n4\n", 3),
+            (" ", "1", 1),
+            ("\t", " \n", 0),
+        ] {
+            for n in 1..=s.len().max(1) {
+                let separator = Separator::new(separator).unwrap();
+                let mut tally = match separator.pattern() {
+                    Pattern::Blank(p) => p.tally(),
+                    Pattern::Byte(p) => p.tally(),
+                    Pattern::Bytes(p) => p.tally(),
+                }
+                .unwrap();
+                s.as_bytes().chunks(n).for_each(|part| tally.add(part));
+                assert_eq!(tally.finish(), want, "{s:?}");
+            }
+        }
+        assert!(Byte { byte: b'e', trailing: false }.tally().is_none());
     }
 
     #[test]

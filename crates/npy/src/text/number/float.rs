@@ -1,7 +1,7 @@
 //! Floats, and the bools that NumPy reads as floats.
 //!
-//! What belongs to a float is decided by a grammar that is wider than what a float is (`1e`, `infin`, `nan(`), and
-//! cut at 120 characters; the value is that of its longest sensible beginning, correctly rounded to a double. The
+//! What belongs to a float is decided by a grammar that is wider than what a float is (`1e`, `infin`, `nan(`) and also
+//! narrower (`5.e8` ends after its point), and cut at 120 characters; the value is that of its longest sensible beginning, correctly rounded to a double. The
 //! smaller types are narrowed from the double, as NumPy does, even where that rounds twice. No hexadecimal, no
 //! locale.
 //! Source: `numpy.fromfile` of NumPy 2.4, probed.
@@ -64,7 +64,9 @@ impl Scan<1> for Bool {
 pub(super) fn double(s: &[u8]) -> Result<(f64, usize), Bad> {
     match fast_float2::parse_partial::<f64, _>(s) {
         // Where nothing follows that the grammar would still take, both agree on the end.
-        Ok((value, n)) if n <= LONGEST && !goes_on(s.get(n)) && !value.is_nan() => Ok((value, n)),
+        Ok((value, n)) if n <= LONGEST && !goes_on(s.get(n)) && !value.is_nan() && !bare_point(s, n) => {
+            Ok((value, n))
+        }
         _ => by_grammar(s),
     }
 }
@@ -72,6 +74,16 @@ pub(super) fn double(s: &[u8]) -> Result<(f64, usize), Bad> {
 #[inline]
 fn goes_on(next: Option<&u8>) -> bool {
     matches!(next, Some(b'e' | b'E' | b'i' | b'I' | b'('))
+}
+
+/// Whether a number of `n` bytes goes on after a point without digits, where the grammar ends.
+#[inline]
+fn bare_point(s: &[u8], n: usize) -> bool {
+    let mut at = usize::from(matches!(s.first(), Some(b'+' | b'-')));
+    while s.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at + 1 < n && s.get(at) == Some(&b'.') && !s.get(at + 1).is_some_and(u8::is_ascii_digit)
 }
 
 #[cold]
@@ -111,7 +123,11 @@ pub(super) fn extent(s: &[u8]) -> usize {
         _ => {
             let mut at = run(s, at, |b| b.is_ascii_digit());
             if s.get(at) == Some(&b'.') {
-                at = run(s, at + 1, |b| b.is_ascii_digit());
+                let end = run(s, at + 1, |b| b.is_ascii_digit());
+                if end == at + 1 {
+                    return end;
+                }
+                at = end;
             }
             if matches!(s.get(at), Some(b'e' | b'E')) {
                 at += 1;
@@ -193,6 +209,7 @@ mod tests {
             ("5.", 5.0, 2),
             (".5", 0.5, 2),
             ("+.5e1x", 5.0, 5),
+            ("-5.e8", -5.0, 3),
             ("infin,", f64::INFINITY, 5),
             ("-INFINITYx", f64::NEG_INFINITY, 9),
             ("1e400", f64::INFINITY, 5),

@@ -43,8 +43,9 @@ fn push_far(v: f64, out: &mut Vec<u8>) {
     let end = digits.iter().rposition(|d| *d != b'0').map_or(zeros, |at| at + 1);
     let digits = digits.get(zeros..end).unwrap_or_default();
     // The power of ten of the first digit that counts.
-    let before = whole.bytes().filter(u8::is_ascii_digit).count() as i32;
-    let power = exponent.parse::<i32>().unwrap_or(0) + before - 1 - zeros as i32;
+    let places = |n: usize| i32::try_from(n).unwrap_or(0);
+    let before = places(whole.bytes().filter(u8::is_ascii_digit).count());
+    let power = exponent.parse::<i32>().unwrap_or(0) + before - 1 - places(zeros);
     if v < 0.0 {
         out.push(b'-');
     }

@@ -164,6 +164,7 @@ pub(super) fn push_str(item: &Item<'_>, out: &mut Vec<u8>) {
         Item::Moment(m) => m.push(out),
         Item::Delta(d) => d.push(out),
         Item::Extended(v) => v.push(out, true),
+        Item::ExtendedComplex(re, im) => push_extended(re, im, out),
         other => push_repr(other, out),
     }
 }
@@ -186,9 +187,15 @@ pub(super) fn push_repr(item: &Item<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(b"')");
         }
         Item::ExtendedComplex(re, im) => {
-            push_complex(re.is_positive_zero(), im.has_minus(), out, |im_part, out| {
-                if im_part { im.push(out, false) } else { re.push(out, false) }
-            });
+            out.extend_from_slice(b"np.clongdouble('");
+            let parts = out.len();
+            push_extended(re, im, out);
+            // Here they are bare.
+            if out.get(parts) == Some(&b'(') {
+                out.remove(parts);
+                out.pop();
+            }
+            out.extend_from_slice(b"')");
         }
         Item::Bytes(b) => push_bytes(b, out),
         Item::Str(s) => {
@@ -209,6 +216,12 @@ pub(super) fn push_repr(item: &Item<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(if items.len() == 1 { b",)" } else { b")" });
         }
     }
+}
+
+fn push_extended(re: &Extended, im: &Extended, out: &mut Vec<u8>) {
+    push_complex(re.is_positive_zero(), im.has_minus(), out, |im_part, out| {
+        if im_part { im.push(out, false) } else { re.push(out, false) }
+    });
 }
 
 /// Appends `(a+bj)`, or `bj` where only that is there; `push` appends the real or the imaginary part.
