@@ -1,11 +1,11 @@
-//! NPZ archives: the same is found whether the bytes lie in memory or are read by position; what was read is written
-//! and read as the same.
+//! NPZ archives: the same is found whether the bytes lie in memory or are read by position, as a whole, in parts or
+//! streamed; what was read is written, edited and read as the same.
 #![no_main]
 
 use hyperslab_core::container::{Container, NodeKind};
 use hyperslab_core::source::SliceSource;
-use hyperslab_core::{Limits, Result, Selection, Source, View};
-use hyperslab_npy::{Npz, NpzWriter};
+use hyperslab_core::{Kind, Limits, Result, Selection, Source, View};
+use hyperslab_npy::{Npz, NpzEditor, NpzWriter};
 use libfuzzer_sys::fuzz_target;
 use std::io::Cursor;
 
@@ -25,15 +25,66 @@ fn limits() -> Limits {
     Limits::new(32 << 20, 10_000, 64)
 }
 
+/// What a stream hands out, where there is one, and whether it came to its end.
+fn streamed<S: Source>(npz: &Npz<S>, path: &str) -> Result<Option<Vec<u8>>> {
+    let limits = limits();
+    let Some(mut stream) = npz.stream(path, &limits)? else { return Ok(None) };
+    let mut out = Vec::new();
+    while let Some(part) = stream.next_part()? {
+        out.extend_from_slice(&part.to_bytes(&Limits::default())?);
+    }
+    Ok(Some(out))
+}
+
 fn arrays<S: Source>(npz: &Npz<S>) -> Result<Vec<(String, View<'_>)>> {
     let nodes = npz.nodes("", None, true, &limits())?;
     let mut out = Vec::new();
     for node in nodes.into_iter().filter(|n| n.kind == NodeKind::Array).take(50) {
-        let Ok(view) = npz.read(&node.path, &Selection::ALL, &limits()) else { continue };
+        let stream = streamed(npz, &node.path);
+        let view = match npz.read(&node.path, &Selection::ALL, &limits()) {
+            Ok(view) => view,
+            Err(e) => {
+                // What is too large to be read as a whole may be streamed.
+                assert!(e.kind() == Kind::Limit || !matches!(stream, Ok(Some(_))), "streamed, not read: {e}");
+                continue;
+            }
+        };
+        match stream {
+            Ok(None) => {}
+            Ok(Some(bytes)) => assert_eq!(bytes, *view.to_bytes(&limits()).unwrap()),
+            Err(e) => assert_eq!(e.kind(), Kind::Limit),
+        }
         assert_eq!((node.dtype.as_ref(), node.shape.as_ref()), (Some(view.dtype()), Some(view.shape())));
         out.push((node.path, view));
     }
     Ok(out)
+}
+
+/// An edit keeps what it does not touch, and puts in what it is given.
+fn edit(archive: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npz");
+    std::fs::write(&path, archive).unwrap();
+    let before = Npz::open(SliceSource(archive), &limits()).unwrap();
+    let keys: Vec<&str> = before.keys().collect();
+    let small = View::from_slice([2], &[1i64, 2]).unwrap();
+    let mut edit = NpzEditor::open(&path, &limits()).unwrap();
+    let added = edit.put("fuzz", &small, Some(1)).is_ok();
+    let gone = keys.first().filter(|_| archive.len() % 3 == 0);
+    gone.into_iter().for_each(|key| edit.remove(key).unwrap());
+    edit.commit().unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let after = Npz::open(SliceSource(&bytes), &limits()).unwrap();
+    let mut want: Vec<&str> = keys.iter().copied().filter(|key| Some(key) != gone).collect();
+    for key in &want {
+        let [a, b] = [&before, &after].map(|npz| npz.read(key, &Selection::ALL, &limits()));
+        match (a, b) {
+            (Ok(a), Ok(b)) => assert_eq!(a.to_bytes(&limits()).unwrap(), b.to_bytes(&limits()).unwrap()),
+            (a, b) => assert_eq!(a.is_ok(), b.is_ok()),
+        }
+    }
+    want.extend(added.then_some("fuzz"));
+    assert_eq!(after.keys().collect::<Vec<_>>(), want);
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -55,6 +106,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let again = writer.into_inner().unwrap().into_inner();
+    edit(&again);
     let again = Npz::open(SliceSource(&again), &limits()).unwrap();
     assert_eq!(again.keys().count(), written.len());
     for (path, view) in written {

@@ -182,7 +182,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "npz-list",
-        what: "NPZ of 5,000 members opened, listed and read",
+        what: "NPZ of 5,000 members opened, listed and read, two threads",
         peer: "`numpy.load`",
         script: Some(("npy.py", "list")),
         unit: Unit::Seconds,

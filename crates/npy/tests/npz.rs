@@ -230,7 +230,7 @@ fn members_are_put_in_replaced_and_taken_out() {
     let mapped = Npz::open(map, &limits).unwrap();
     for key in ["a", "c"] {
         let view = mapped.read(key, &Selection::ALL, &limits).unwrap();
-        assert!(view.is_view() && view.bytes().unwrap().as_ptr() as usize % 64 == 0, "{key}");
+        assert!(view.is_view() && (view.bytes().unwrap().as_ptr() as usize).is_multiple_of(64), "{key}");
     }
 
     // A second time: attributes stay, go with their member, or are taken away; the rest is copied as it is.

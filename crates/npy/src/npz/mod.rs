@@ -37,6 +37,7 @@ use hyperslab_core::walk::Visit;
 use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, Source, Value, View};
 use member::{DEFLATED, Member};
 use rayon::prelude::*;
+use std::cell::RefCell;
 
 /// How many bytes of a member are looked at for its header.
 const HEAD: u64 = 128;
@@ -99,8 +100,8 @@ impl<S: Source> Npz<S> {
         }
         let length = header::length(&start)? as u64;
         let header = match length <= start.len() as u64 {
-            true => header::parse(&start)?,
-            false => header::parse(&member.start(length, limits)?)?,
+            true => parsed(&start)?,
+            false => parsed(&member.start(length, limits)?)?,
         };
         header.dense(0).check(entry.size, limits)?;
         Ok(Some(header))
@@ -121,7 +122,7 @@ impl<S: Source> Npz<S> {
         if !content.starts_with(header::MAGIC) {
             return View::new(Dtype::Void(raw_size(size)?), Shape::default(), content)?.select(selection);
         }
-        let h = header::parse(&content)?;
+        let h = parsed(&content)?;
         h.dense(0).check(size, limits)?;
         dense::within(h.dtype, h.shape, h.order, h.data_offset, content)?.select(selection)
     }
@@ -183,7 +184,9 @@ impl<S: Source> Npz<S> {
         limits: &Limits,
     ) -> Result<Vec<View<'a>>> {
         let read = |key: &_| self.read(AsRef::as_ref(key), &Selection::ALL, limits);
-        let views: Vec<Result<View<'a>>> = keys.par_iter().with_min_len(8).map(read).collect();
+        // Thousands are small, and handing each to a thread would take longer than reading it.
+        let together = if keys.len() > 512 { 128 } else { 1 };
+        let views: Vec<Result<View<'a>>> = keys.par_iter().with_min_len(together).map(read).collect();
         views.into_iter().collect()
     }
 
@@ -223,6 +226,24 @@ impl<S: Source> Npz<S> {
     }
 }
 
+/// Parses a header. Arrays of one archive mostly have the same one: what this thread parsed last is not parsed again.
+fn parsed(bytes: &[u8]) -> Result<Header> {
+    thread_local! {
+        static LAST: RefCell<Option<(Vec<u8>, Header)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| {
+        if let Some((text, header)) = last
+            && bytes.starts_with(text)
+        {
+            return Ok(header.clone());
+        }
+        let header = header::parse(bytes)?;
+        let text = usize::try_from(header.data_offset).ok().and_then(|n| bytes.get(..n));
+        *last = text.map(|text| (text.to_vec(), header.clone()));
+        Ok(header)
+    })
+}
+
 /// Opaque bytes have a limited size in NumPy.
 fn raw_size(size: u64) -> Result<u32> {
     u32::try_from(size)
@@ -246,13 +267,15 @@ impl<S: Source> Container for Npz<S> {
                 || key == below
                 || key.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
         };
-        let mut out = Vec::new();
-        for entry in self.directory.entries() {
-            let holds_metadata = metadata.is_some() && self.directory.name(entry) == names::METADATA;
-            if !holds_metadata && inside(self.directory.key(entry)) {
-                out.push(self.node(entry, limits));
-            }
-        }
+        let listed: Vec<&Entry> = self
+            .directory
+            .entries()
+            .iter()
+            .filter(|e| metadata.is_none() || self.directory.name(e) != names::METADATA)
+            .filter(|e| inside(self.directory.key(e)))
+            .collect();
+        let mut out: Vec<Node> =
+            listed.par_iter().with_min_len(256).map(|entry| self.node(entry, limits)).collect();
         if let Some(all) = &metadata {
             for path in all.paths().filter(|p| !p.is_empty() && inside(p)) {
                 if self.entry(path).is_err() && !out.iter().any(|n| n.path == path) {

@@ -54,11 +54,11 @@ fn way(bytes: &[u8], level: u32, backend: Backend) -> Result<Way> {
     let Some(sample) = sample.filter(|_| (1..=6).contains(&level)) else { return Ok(Way::Level(level)) };
     let packed = |level| super::deflate(sample, level, Form::Raw, backend).map(|z| z.len());
     let size = packed(level)?;
-    if literal::size(sample) <= size + size / 256 {
+    if literal::size(sample) <= size {
         return Ok(Way::Literals);
     }
     // Half a level's gain is less than what zlib's sizes and ours differ by.
-    if level > FASTER && packed(FASTER)? <= size + size / 80 {
+    if level > FASTER && packed(FASTER)? <= size + size / 64 {
         return Ok(Way::Level(FASTER));
     }
     Ok(Way::Level(level))
