@@ -103,7 +103,7 @@ pub fn node_json(node: &Node, attributes: bool, limits: &Limits) -> Result<Json>
     if attributes && matches!(node.kind, NodeKind::Group | NodeKind::Array | NodeKind::Type) {
         let mut attrs = Map::new();
         for (name, value) in &node.attributes {
-            attrs.insert(name.clone(), json::from_value(value, limits)?);
+            attrs.insert(name.clone(), json::shown(value, limits)?);
         }
         o.insert("attrs".into(), Json::Object(attrs));
     }

@@ -88,7 +88,7 @@ impl Show<'_> {
     fn metadata_json(&self, path: &str) -> Result<serde_json::Value> {
         let mut object = serde_json::Map::new();
         for (name, value) in self.container.attributes(path, self.limits)? {
-            object.insert(name, hyperslab::json::from_value(&value, self.limits)?);
+            object.insert(name, hyperslab::json::shown(&value, self.limits)?);
         }
         Ok(object.into())
     }

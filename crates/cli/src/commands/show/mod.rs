@@ -92,7 +92,7 @@ impl Show<'_> {
             Value::Array(view) => self.view(&view, head),
             _ if self.form.json => {
                 let mut document = head;
-                document["value"] = hyperslab::json::from_value(&value, self.limits)?;
+                document["value"] = hyperslab::json::shown(&value, self.limits)?;
                 Ok(output::json(&mut output::bytes(), &document)?)
             }
             Value::Bytes(b) if self.form.raw => Ok(output::bytes().write_all(&b)?),
