@@ -149,6 +149,85 @@ fn the_json_of_sum() {
 }
 
 #[test]
+fn json_is_whole_where_something_is_refused() {
+    let hostile = |name: &str| fixture("../hostile").join(name);
+    for (file, target) in [
+        (hostile("crc_deflated.npz"), ":a"),
+        (hostile("truncated_data.npy"), ""),
+        (hostile("deflate_damage.h5"), ":/damaged"),
+        (hostile("heap_object_size.h5"), ":/s"),
+    ] {
+        let out = run(&["show", "--json", &format!("{}{target}", text(&file))]);
+        assert_eq!(out.status.code(), Some(2), "{}", file.display());
+        let document: Json =
+            serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        assert!(document["error"].as_str().is_some_and(|e| e.contains(text(&file))), "{document}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    // A code point beyond Unicode is met when its element is written.
+    let odd = dir.path().join("x.npy");
+    let mut bytes = std::fs::read(fixture("npy/type_unicode_u6.npy")).unwrap();
+    let end = bytes.len() - 24;
+    bytes[end..end + 4].fill(0xff);
+    std::fs::write(&odd, bytes).unwrap();
+    for target in ["", "[-2:]"] {
+        let out = run(&["show", "--json", &format!("{}{target}", text(&odd))]);
+        assert_eq!(out.status.code(), Some(2));
+        let document: Json = serde_json::from_slice(&out.stdout).unwrap();
+        assert!(document["error"].is_string() && document.get("value").is_none(), "{document}");
+    }
+    let refused = run(&["ls", "--json", text(&hostile("truncated_header.npy")), "/no/such/file"]);
+    let listed: Json = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(listed[0]["format"], "npy");
+    assert!(listed[0]["error"].is_string() && listed[1].get("format").is_none());
+}
+
+#[test]
+fn a_slice_that_is_none_is_said_to_be_none() {
+    let npz = fixture("demo/jacksboro_fault_dem.npz");
+    for slice in ["[a]", "[1:2:3:4]", "[0,,1]"] {
+        let out = run(&["show", &format!("{}:elevation{slice}", text(&npz))]);
+        let errors = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(2), "{slice}");
+        assert!(errors.contains("is not an index, a slice or '...'"), "{slice}: {errors}");
+    }
+    let out = run(&["show", &format!("{}:gone[a]", text(&npz))]);
+    assert!(String::from_utf8(out.stderr).unwrap().contains("no such member"));
+}
+
+#[test]
+fn a_folder_that_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, out) = (fixture("npy/type_f8.npy"), dir.path().join("no/out.npz"));
+    for command in ["convert", "repack"] {
+        let refused = run(&[command, text(&input), text(&out)]);
+        let errors = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(errors.contains("there is no folder") && !errors.contains(".slab-"), "{errors}");
+    }
+}
+
+#[test]
+fn what_is_no_message_makes_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("run.h5");
+    for (framing, input) in [("hex", "no hex\n"), ("jsonl", "{}\n")] {
+        let out = fed(&["log", "append", text(&log), "--framing", framing], input.as_bytes());
+        assert_eq!(out.status.code(), Some(2), "{framing}");
+        assert!(!log.exists(), "{framing}");
+    }
+    // What was whole before it is kept, and a log without messages is one.
+    assert_eq!(
+        fed(&["log", "append", text(&log), "--framing", "hex"], b"c0\nno hex\n").status.code(),
+        Some(2)
+    );
+    assert_eq!(stdout(&run(&["log", "show", text(&log), "--hex"])), "c0\n");
+    let empty = dir.path().join("empty.h5");
+    assert!(fed(&["log", "append", text(&empty)], b"").status.success());
+    assert!(empty.exists());
+}
+
+#[test]
 fn non_finite_floats_are_strings() {
     let dir = tempfile::tempdir().unwrap();
     let raw = dir.path().join("x_float64_3.dat");

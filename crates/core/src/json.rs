@@ -5,7 +5,7 @@
 //! pairs under `"pairs"`.
 
 use crate::value::{ListKind, MAX_DEPTH, Value};
-use crate::{Error, Limits, Result, scalar};
+use crate::{Dtype, Error, Limits, Result, scalar, time};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value as Json, json};
@@ -19,24 +19,55 @@ pub fn float(v: f64) -> Json {
     }
 }
 
-/// A value tree as JSON, for people and programs to read; kinds JSON lacks are spelled out.
+/// A value tree as JSON that can be read back; kinds JSON lacks are spelled out, times are their ticks.
 ///
 /// # Errors
 /// `Limit` when arrays hold more elements than the limits allow, and what decoding elements reports.
 pub fn from_value(value: &Value, limits: &Limits) -> Result<Json> {
-    convert(value, limits, 0)
+    convert(value, None, limits, 0)
 }
 
-fn convert(value: &Value, limits: &Limits, depth: u32) -> Result<Json> {
+/// The same for people and programs to look at: dates are ISO 8601 strings, not-a-time is `"NaT"`.
+///
+/// # Errors
+/// As [`from_value`].
+pub fn shown(value: &Value, limits: &Limits) -> Result<Json> {
+    convert(value, Some(&Dtype::Object), limits, 0)
+}
+
+/// One element of a dtype, as [`shown`].
+///
+/// # Errors
+/// As [`from_value`].
+pub fn element(dtype: &Dtype, value: &Value, limits: &Limits) -> Result<Json> {
+    convert(value, Some(dtype), limits, 0)
+}
+
+/// Of the items of a type of many; of itself for others, since a view of many dimensions is lists of lists.
+fn base(dtype: &Dtype) -> &Dtype {
+    match dtype {
+        Dtype::Array(a) => &a.base,
+        Dtype::Vlen(v) => &v.base,
+        other => other,
+    }
+}
+
+/// With a dtype, times in it are shown as dates.
+fn convert(value: &Value, dtype: Option<&Dtype>, limits: &Limits, depth: u32) -> Result<Json> {
     if depth > MAX_DEPTH {
         return Err(Error::limit(format!("metadata nested deeper than {MAX_DEPTH} levels")));
     }
-    let each =
-        |items: &[Value]| items.iter().map(|v| convert(v, limits, depth + 1)).collect::<Result<Vec<_>>>();
+    let inner = dtype.map(base);
+    let one = |v: &Value| convert(v, inner, limits, depth + 1);
+    let each = |items: &[Value]| items.iter().map(one).collect::<Result<Vec<_>>>();
     Ok(match value {
+        Value::Int(t) => match (dtype, i64::try_from(*t)) {
+            (Some(Dtype::Datetime(unit, _)), Ok(t)) => time::date(t, unit).into(),
+            (Some(Dtype::Timedelta(..)), Ok(i64::MIN)) => "NaT".into(),
+            _ => big(&t.to_string()),
+        },
         Value::Null => Json::Null,
         Value::Bool(b) => Json::Bool(*b),
-        Value::Int(i) => big(&i.to_string()),
         Value::BigInt(i) => big(&i.to_string()),
         Value::Float(f) => float(*f),
         Value::Complex(re, im) => json!({ "re": float(*re), "im": float(*im) }),
@@ -44,24 +75,30 @@ fn convert(value: &Value, limits: &Limits, depth: u32) -> Result<Json> {
         Value::Bytes(b) => json!({ "base64": STANDARD.encode(b) }),
         Value::List(_, items) => Json::Array(each(items)?),
         Value::Map(pairs) if pairs.iter().all(|(k, _)| matches!(k, Value::String(_))) => {
+            let fields = match dtype {
+                Some(Dtype::Struct(s)) => s.fields.as_slice(),
+                _ => &[],
+            };
             let mut out = Map::new();
-            for (k, v) in pairs {
-                out.insert(k.as_str().unwrap_or_default().into(), convert(v, limits, depth + 1)?);
+            for (i, (k, v)) in pairs.iter().enumerate() {
+                let of = fields.get(i).map(|f| &f.dtype).or(dtype);
+                out.insert(k.as_str().unwrap_or_default().into(), convert(v, of, limits, depth + 1)?);
             }
             Json::Object(out)
         }
         Value::Map(pairs) => {
-            let pair = |(k, v): &(Value, Value)| {
-                Ok(json!([convert(k, limits, depth + 1)?, convert(v, limits, depth + 1)?]))
-            };
+            let pair = |(k, v): &(Value, Value)| Ok(json!([one(k)?, one(v)?]));
             json!({ "pairs": pairs.iter().map(pair).collect::<Result<Vec<_>>>()? })
         }
-        Value::Array(view) => convert(&scalar::tree(view, limits)?, limits, depth + 1)?,
+        Value::Array(view) => {
+            let of = dtype.is_some().then(|| view.dtype());
+            convert(&scalar::tree(view, limits)?, of, limits, depth + 1)?
+        }
         Value::Opaque(o) => {
             let mut out = Map::new();
             out.insert("opaque".into(), o.name.clone().into());
             for (k, v) in &o.parts {
-                out.insert(k.clone(), convert(v, limits, depth + 1)?);
+                out.insert(k.clone(), one(v)?);
             }
             Json::Object(out)
         }
@@ -133,6 +170,27 @@ mod tests {
         let text = j.to_string();
         assert!(text.contains(r#""a":1.0,"b":1,"big":123456789012345678901234567890123456789012"#), "{text}");
         assert_eq!(to_value(&serde_json::from_str(&text).unwrap()).unwrap(), v);
+    }
+
+    #[test]
+    fn dates_are_shown_and_ticks_are_kept() {
+        let limits = Limits::default();
+        let dtype: Dtype =
+            serde_json::from_str::<Json>(r#"[["when", "<M8[D]", [2]], ["n", "<i8"], ["took", "<m8[s]"]]"#)
+                .map(|j| Dtype::from_json(&j).unwrap())
+                .unwrap();
+        let ints = [0, i64::MIN, 7, i64::MIN, 1, 11_016, 8, 9];
+        let bytes: Vec<u8> = ints.iter().flat_map(|i| i.to_le_bytes()).collect();
+        let view = crate::View::new(dtype.clone(), [2].into(), bytes.into_boxed_slice().into_vec()).unwrap();
+        let value = Value::from(view);
+        assert_eq!(
+            shown(&value, &limits).unwrap().to_string(),
+            r#"[{"when":["1970-01-01","NaT"],"n":7,"took":"NaT"},{"when":["1970-01-02","2000-02-29"],"n":8,"took":9}]"#
+        );
+        let plain = from_value(&value, &limits).unwrap().to_string();
+        assert!(plain.starts_with(r#"[{"when":[0,-9223372036854775808],"n":7"#), "{plain}");
+        let list = Value::list([Value::Int(5), value]);
+        assert!(shown(&list, &limits).unwrap().to_string().starts_with(r#"[5,[{"when":["1970-01-01""#));
     }
 
     #[test]

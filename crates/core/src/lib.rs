@@ -20,6 +20,7 @@ pub mod shape;
 pub mod source;
 #[doc(hidden)]
 pub mod testing;
+pub mod time;
 pub mod value;
 pub mod view;
 pub mod walk;

@@ -34,7 +34,13 @@ impl NewFile {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        let temp = builder.tempfile_in(dir).map_err(|e| Error::io(e, "cannot create").file(&target))?;
+        if !dir.is_dir() {
+            return Err(Error::usage(format!("there is no folder {}", dir.display())).file(&target));
+        }
+        // The error names the temporary file, which is of no use to anybody.
+        let temp = builder
+            .tempfile_in(dir)
+            .map_err(|e| Error::io(e.kind().into(), "cannot create").file(&target))?;
         Ok(NewFile { temp, target, replace })
     }
 

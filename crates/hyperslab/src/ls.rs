@@ -1,5 +1,7 @@
 //! Listings: the nodes of a container in the JSON of the command contract.
 
+use crate::detect::{Format, detect};
+use crate::source::FileSource;
 use crate::{Container, Error, Kind, Limits, Node, NodeKind, Result, json};
 use serde_json::{Map, Value as Json, json as object};
 use std::path::Path;
@@ -53,9 +55,15 @@ pub fn file_json(
     Ok(object!({ "file": file.to_string_lossy(), "format": container.format(), "nodes": nodes }))
 }
 
-/// A file that could not be opened, in the same list.
+/// A file that could not be opened, in the same list; with its format where the content says one.
 pub fn refused_json(file: &Path, error: &Error) -> Json {
-    object!({ "file": file.to_string_lossy(), "nodes": [], "error": error.to_string() })
+    let source = FileSource::open(file).ok().filter(|_| file.is_file());
+    let format = source.and_then(|s| detect(&s).ok()).flatten().map(Format::id);
+    let mut document = object!({ "file": file.to_string_lossy(), "nodes": [], "error": error.to_string() });
+    if let (Some(format), Some(o)) = (format, document.as_object_mut()) {
+        o.insert("format".into(), format.into());
+    }
+    document
 }
 
 /// One node; keys that do not apply are absent.
@@ -95,7 +103,7 @@ pub fn node_json(node: &Node, attributes: bool, limits: &Limits) -> Result<Json>
     if attributes && matches!(node.kind, NodeKind::Group | NodeKind::Array | NodeKind::Type) {
         let mut attrs = Map::new();
         for (name, value) in &node.attributes {
-            attrs.insert(name.clone(), json::from_value(value, limits)?);
+            attrs.insert(name.clone(), json::shown(value, limits)?);
         }
         o.insert("attrs".into(), Json::Object(attrs));
     }

@@ -132,7 +132,16 @@ impl Target {
             }
         }
         // The shortest path is the usual reading: `PATH[SLICE]`, `PATH@NAME`.
-        Ok(places.pop().unwrap_or_default())
+        let place = places.pop().unwrap_or_default();
+        if let Some((path, slice)) = place.path.rsplit_once('[').filter(|_| place.path.ends_with(']'))
+            && place.attribute.is_none()
+            && !exists(container, &place.path, limits)?
+            && exists(container, path, limits)?
+        {
+            // What is in the brackets is no slice, and what stands before them is there.
+            format!("[{slice}").parse::<Selection>().map_err(|e| e.object(path))?;
+        }
+        Ok(place)
     }
 }
 

@@ -62,7 +62,10 @@ fn sums(args: &Args, target: &Target) -> Result<Vec<Sum>, Stop> {
         return Err(Error::usage("attributes have no digest").into());
     }
     if !place.selection.is_all() {
-        return Ok(vec![sum::part(&*container, &place.path, &place.selection, &limits)?]);
+        let mut sum = sum::part(&*container, &place.path, &place.selection, &limits)?;
+        // The path says which part it is of.
+        sum.path = target.rest().trim_start_matches(':').to_owned();
+        return Ok(vec![sum]);
     }
     let nodes = container.nodes(&place.path, None, false, &hyperslab::ls::limits())?;
     let arrays: Vec<_> = nodes.into_iter().filter(sum::counts).collect();
@@ -80,6 +83,9 @@ fn line(out: &mut dyn Write, target: &Target, sum: &Sum) -> std::io::Result<()> 
         (None, None) => "-",
     };
     let shape = sum.shape.as_ref().map_or("null".into(), |s| s.to_string().replace(' ', ""));
-    let name = text::name(&target::display(target.file(), &sum.path));
+    let name = match sum.path.as_str() {
+        path if target.rest() == path => text::name(&target.to_string()),
+        path => text::name(&target::display(target.file(), path)),
+    };
     writeln!(out, "{digest} {} {shape} {name}", dtype.replace(' ', "\\u0020"))
 }

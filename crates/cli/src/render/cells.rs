@@ -3,10 +3,10 @@
 //! Source: NumPy 2.4's array printing, observed; compared with it in `tests/numpy_printing.rs`.
 
 use super::float::{self, Column, Width};
-use super::{text, time};
+use super::text;
 use hyperslab::dtype::TimeUnit;
 use hyperslab::value::ListKind;
-use hyperslab::{Dtype, Value};
+use hyperslab::{Dtype, Value, time};
 
 /// The cells of the values of one dtype.
 pub(crate) fn column(dtype: &Dtype, values: &[&Value]) -> Vec<String> {

@@ -22,7 +22,8 @@ impl Lists {
     pub(crate) fn write(&mut self, out: &mut dyn Write, view: &View<'_>, limits: &Limits) -> Result<()> {
         let heap = view.heap().map(|h| &**h);
         view.for_each(|element| {
-            let value = json::from_value(&scalar::decode(view.dtype(), element, heap)?, limits)?;
+            let value = scalar::decode(view.dtype(), element, heap)?;
+            let value = json::element(view.dtype(), &value, limits)?;
             let opened = self.edges(self.written);
             let comma = if self.written > 0 { "," } else { "" };
             self.written += 1;

@@ -15,7 +15,6 @@ pub(crate) mod size;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod text;
-mod time;
 pub(crate) mod tree;
 pub(crate) mod value;
 pub(crate) mod verify;

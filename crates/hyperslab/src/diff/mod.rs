@@ -161,7 +161,8 @@ impl Facet {
             Facet::Dtype(dtype) => dtype.to_json(),
             Facet::Shape(shape) => serde_json::json!(shape.as_ref().map(|s| s.to_vec())),
             Facet::Target(text) => text.clone().into(),
-            Facet::Value(value) | Facet::Element(_, value) => json::from_value(value, limits)?,
+            Facet::Value(value) => json::shown(value, limits)?,
+            Facet::Element(dtype, value) => json::element(dtype, value, limits)?,
         })
     }
 }

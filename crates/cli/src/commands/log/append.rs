@@ -5,7 +5,7 @@
 
 use super::Framing;
 use super::frames::{Block, Frames};
-use crate::exit::{Answer, Outcome};
+use crate::exit::{Answer, Outcome, Stop};
 use crate::output;
 use hyperslab::larpix::log::{LogOptions, LogWriter, Sync};
 use hyperslab::{Error, Result};
@@ -81,6 +81,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let stop = sender.clone();
     ctrlc::set_handler(move || drop(stop.send(Event::Stop)))
         .map_err(|e| Error::usage(format!("cannot listen for signals: {e}")))?;
+    let is_new = !args.file.exists();
     let log = LogWriter::open_or_create(&args.file, &options)?;
     let (framing, io_group) = (args.framing, args.io_group);
     std::thread::spawn(move || read(framing, io_group, &sender));
@@ -88,7 +89,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     let interval = Duration::from_millis(args.commit_ms);
     // Whatever ends the recording, what was read is committed before it is reported.
     let ended = recording.record(&events, interval);
-    let closed = recording.close();
+    let (committed, closed) = recording.close();
+    if is_new && committed == 0 && matches!(ended, Err(Stop::Error(_))) {
+        // The first thing that came was no message: a log that was made for it says nothing.
+        let _ = std::fs::remove_file(&args.file);
+    }
     ended?;
     closed?;
     Ok(Answer::Yes)
@@ -163,9 +168,10 @@ impl Recording {
         Ok(())
     }
 
-    fn close(mut self) -> Outcome<()> {
-        self.log.commit()?;
-        self.acknowledge()?;
-        Ok(self.log.close()?)
+    /// Commits what waits; how many messages there are then.
+    fn close(mut self) -> (u64, Outcome<()>) {
+        let committed = self.log.commit().map_err(Stop::from).and_then(|_| self.acknowledge());
+        let count = self.log.committed();
+        (count, committed.and_then(|()| Ok(self.log.close()?)))
     }
 }

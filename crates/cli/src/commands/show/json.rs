@@ -1,10 +1,10 @@
 //! `slab show --json`: one document, arrays written as they are read.
 
 use super::{Parts, Show};
-use crate::exit::{self, Answer, Outcome};
+use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::render::json;
-use hyperslab::{Error, Node, NodeKind, Result, Selection, blocks, ls};
+use hyperslab::{Error, Node, NodeKind, Result, Selection, View, blocks, ls};
 use serde_json::json as object;
 use std::io::Write;
 
@@ -19,11 +19,14 @@ impl Show<'_> {
             return Err(Error::invalid(why).object(node.path.as_str()).into());
         };
         if selection.is_all() {
+            // An array is written as it is read: one that cannot be read must be known before.
+            self.readable(node)?;
             return self.json_array(out, head, dtype, node.shape.as_ref(), &mut |f| {
                 blocks::for_each(self.container, node, self.limits, |v| f(v))
             });
         }
         let view = self.container.read(&node.path, selection, self.limits)?;
+        decodable(&view)?;
         self.json_array(out, head, view.dtype(), Some(view.shape()), &mut |f| f(&view))
     }
 
@@ -63,15 +66,14 @@ impl Show<'_> {
             if i > 0 {
                 out.write_all(b",")?;
             }
-            // An array is written as it is read: one that cannot be read must be known before.
-            match self.readable(node) {
-                Ok(()) => self.json_node(&mut out, node, &Selection::ALL)?,
-                Err(e) => {
+            match self.json_node(&mut out, node, &Selection::ALL) {
+                Err(Stop::Error(e)) => {
                     let e = e.file(self.target.file());
                     write!(out, "{}", object!({ "path": node.path, "error": e.to_string() }))?;
                     exit::say(&e);
                     answer = Answer::Failed;
                 }
+                written => written?,
             }
         }
         out.write_all(b"]}\n")?;
@@ -80,16 +82,13 @@ impl Show<'_> {
     }
 
     fn readable(&self, node: &Node) -> Result<()> {
-        blocks::for_each(self.container, node, self.limits, |v| {
-            let heap = v.heap().map(|h| &**h);
-            v.for_each(|e| hyperslab::scalar::decode(v.dtype(), e, heap).map(drop))
-        })
+        blocks::for_each(self.container, node, self.limits, decodable)
     }
 
     fn metadata_json(&self, path: &str) -> Result<serde_json::Value> {
         let mut object = serde_json::Map::new();
         for (name, value) in self.container.attributes(path, self.limits)? {
-            object.insert(name, hyperslab::json::from_value(&value, self.limits)?);
+            object.insert(name, hyperslab::json::shown(&value, self.limits)?);
         }
         Ok(object.into())
     }
@@ -100,4 +99,10 @@ impl Show<'_> {
         });
         Ok(output::json(&mut output::bytes(), &document)?)
     }
+}
+
+/// Whether every element of a view has a value.
+fn decodable(view: &View<'_>) -> Result<()> {
+    let heap = view.heap().map(|h| &**h);
+    view.for_each(|e| hyperslab::scalar::decode(view.dtype(), e, heap).map(drop))
 }

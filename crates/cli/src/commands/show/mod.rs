@@ -92,7 +92,7 @@ impl Show<'_> {
             Value::Array(view) => self.view(&view, head),
             _ if self.form.json => {
                 let mut document = head;
-                document["value"] = hyperslab::json::from_value(&value, self.limits)?;
+                document["value"] = hyperslab::json::shown(&value, self.limits)?;
                 Ok(output::json(&mut output::bytes(), &document)?)
             }
             Value::Bytes(b) if self.form.raw => Ok(output::bytes().write_all(&b)?),
@@ -204,7 +204,16 @@ impl Show<'_> {
         let form = self.form;
         if form.json {
             let mut out = output::bytes();
-            self.json_node(&mut out, node, selection)?;
+            match self.json_node(&mut out, node, selection) {
+                Err(Stop::Error(e)) => {
+                    let e = e.file(self.target.file());
+                    let file = self.target.file().to_string_lossy();
+                    let document = object!({ "file": file, "path": node.path, "error": e.to_string() });
+                    output::json(&mut out, &document)?;
+                    return Err(e.into());
+                }
+                written => written?,
+            }
             out.write_all(b"\n")?;
             return Ok(out.flush()?);
         }

@@ -1,11 +1,11 @@
-//! Ticks since 1970 as ISO 8601 dates, to the precision of their unit, as NumPy prints `datetime64`.
+//! Times as text: ticks since 1970 as ISO 8601 dates, to the precision of their unit, as NumPy prints `datetime64`.
 //!
 //! Proleptic Gregorian calendar, no leap seconds, years beyond 9999 and before 0 as NumPy writes them.
 
-use hyperslab::dtype::TimeUnit;
+use crate::dtype::TimeUnit;
 
 /// `'2020-01-01T00:00:01'` without quotes; `NaT` for not-a-time. Units without a calendar are their ticks.
-pub(crate) fn date(ticks: i64, unit: &TimeUnit) -> String {
+pub fn date(ticks: i64, unit: &TimeUnit) -> String {
     if ticks == i64::MIN {
         return "NaT".into();
     }
@@ -48,7 +48,7 @@ fn year(y: i128) -> String {
 }
 
 /// A duration alone, `5 seconds`.
-pub(crate) fn duration(ticks: i64, unit: &TimeUnit) -> String {
+pub fn duration(ticks: i64, unit: &TimeUnit) -> String {
     if ticks == i64::MIN {
         return "NaT".into();
     }
