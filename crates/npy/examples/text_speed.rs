@@ -63,7 +63,9 @@ fn report(
         let (start, ran) = (Instant::now(), cpu());
         run()?;
         best = best.min(start.elapsed().as_secs_f64());
-        least = least.min(cpu() - ran);
+        // A thread of the pool before may have ended meanwhile, and its time with it.
+        let spent = cpu() - ran;
+        least = if spent > 0.0 { least.min(spent) } else { least };
     }
     let count = view.len() as f64;
     let (rate, each, cpu) = (size as f64 / best / 1e6, best * 1e9 / count, least / count);
