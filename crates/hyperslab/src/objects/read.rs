@@ -7,7 +7,6 @@ use crate::pickle::{self, Item, NodeId, Pickle, Policy};
 use crate::value::Value;
 use crate::view::{Buffer, Heap};
 use crate::walk::Visit;
-use crate::walk::Visit;
 use crate::{Container, Dtype, Error, Limits, Node, NodeKind, Result, Selection, Shape, View};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -72,10 +71,6 @@ impl<C: ObjectArrays> Container for WithObjects<C> {
             None => self.0.stream(path, limits),
             Some(_) => Ok(None),
         }
-    }
-
-    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
-        self.0.walk(limits, visit)
     }
 
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {

@@ -7,7 +7,6 @@ use crate::npy::npz::attributes;
 use crate::npy::raw::Layout;
 use crate::source::FileSource;
 use crate::walk::Visit;
-use crate::walk::Visit;
 use crate::{
     Container, Dtype, Error, Limits, Node, Order, Result, ResultExt, Selection, Source, Value, View,
 };
@@ -164,10 +163,6 @@ impl Container for Described {
             Some(all) => all.of("", limits).in_file(file),
             None => Ok(Vec::new()),
         }
-    }
-
-    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
-        self.array.walk(limits, visit)
     }
 
     fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {
