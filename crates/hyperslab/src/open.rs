@@ -154,7 +154,13 @@ pub(crate) fn is_recognised(
     on_disk: bool,
     options: &OpenOptions,
 ) -> Result<bool> {
-    Ok(detect(source)?.is_some() || Opening { name, on_disk, options }.headerless(source)?.is_some())
+    let told = Opening { name, on_disk, options }.headerless(source)?;
+    Ok(detect(source)?.is_some()
+        || told.is_some_and(|t| match t.elements {
+            Elements::Raw(_) => true,
+            // An extension alone promises no numbers.
+            Elements::Text(_) => t.sidecar.is_some() || !options.declared.is_empty(),
+        }))
 }
 
 /// Where a source came from.
