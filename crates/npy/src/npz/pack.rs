@@ -1,14 +1,17 @@
 //! Members on their way into an archive as deflate: cut into pieces that wait until threads pack many at once.
 //!
-//! What waits is bounded, the order of members is kept, and the bytes do not depend on the number of threads or on
-//! which pieces wait together.
+//! What waits is bounded and the order of members is kept. The bytes do not depend on which pieces wait together or
+//! on which thread packs them; a thread alone takes larger pieces, since there is nobody to share with and joining
+//! pieces costs time.
 
 use hyperslab_core::Result;
 use hyperslab_core::codec::deflate::{self, Backend, PIECE};
 use rayon::prelude::*;
 
-/// Bytes that wait at most.
+/// Bytes that wait at most, where threads share the work.
 const WAITING: usize = 32 << 20;
+/// Bytes of one piece, and bytes that wait at most, where one thread packs alone.
+const ALONE: usize = 128 << 20;
 /// Pieces that wait at most.
 const PIECES: usize = 1 << 14;
 
@@ -31,18 +34,26 @@ pub(super) struct Packed {
 }
 
 /// Pieces of one member after another.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
     pieces: Vec<Piece>,
+    /// Bytes of one piece.
+    size: usize,
     waiting: usize,
     /// Memory to be used again.
     spare: Vec<Vec<u8>>,
 }
 
 impl Queue {
+    /// An empty one for the current pool of threads.
+    pub(super) fn new() -> Queue {
+        let size = if rayon::current_num_threads() == 1 { ALONE } else { PIECE };
+        Queue { pieces: Vec::new(), size, waiting: 0, spare: Vec::new() }
+    }
+
     /// Whether it should be packed before more is added.
     pub(super) fn is_full(&self) -> bool {
-        self.waiting >= WAITING || self.pieces.len() >= PIECES
+        self.waiting >= WAITING.max(self.size) || self.pieces.len() >= PIECES
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -51,12 +62,12 @@ impl Queue {
 
     /// Adds as many bytes as the newest piece has room for, and returns the rest.
     pub(super) fn add<'b>(&mut self, bytes: &'b [u8], level: u32) -> &'b [u8] {
-        if self.pieces.last().is_none_or(|p| p.last || p.bytes.len() >= PIECE) {
+        if self.pieces.last().is_none_or(|p| p.last || p.bytes.len() >= self.size) {
             let bytes = self.spare.pop().unwrap_or_default();
             self.pieces.push(Piece { bytes, level, last: false });
         }
         let Some(piece) = self.pieces.last_mut() else { return bytes };
-        let room = PIECE.saturating_sub(piece.bytes.len());
+        let room = self.size.saturating_sub(piece.bytes.len());
         let (here, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
         piece.bytes.extend_from_slice(here);
         self.waiting = self.waiting.saturating_add(here.len());
@@ -87,7 +98,7 @@ impl Queue {
             piece.bytes.clear();
             piece.bytes
         });
-        self.spare = reusable.filter(|b| b.capacity() >= PIECE).collect();
+        self.spare = reusable.filter(|b| (PIECE..=WAITING).contains(&b.capacity())).collect();
         packed
     }
 }

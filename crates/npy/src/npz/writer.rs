@@ -87,7 +87,7 @@ impl<W: Write + Seek> NpzWriter<W> {
             attributes: Map::new(),
             target: None,
             backend: Backend::BEST,
-            queue: Queue::default(),
+            queue: Queue::new(),
             open: VecDeque::new(),
             failed: false,
         }

@@ -4,7 +4,7 @@
 //! time of packing. Source: RFC 1951, section 3.2.7.
 
 /// Bytes of a block, which has its own code.
-const BLOCK: usize = 1 << 16;
+const BLOCK: usize = 1 << 15;
 /// The symbol that ends a block, and the number of symbols with it.
 const END: usize = 256;
 const SYMBOLS: usize = 257;
