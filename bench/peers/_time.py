@@ -25,6 +25,13 @@ def samples(operation, seconds=0.6, smallest=7):
     return out
 
 
+def once(operation):
+    """Seconds for one call that takes a second and more."""
+    start = time.perf_counter()
+    operation()
+    return [time.perf_counter() - start]
+
+
 def main(operations):
     """`python NAME.py OPERATION DIR`: `operations` maps names to functions that return samples for a folder."""
     operation, folder = sys.argv[1:]

@@ -9,20 +9,32 @@ import numpy as np
 from nengo.utils import nco
 
 
+def field(rng):
+    """A smooth field with noise in its lower bits, as climate models and reconstructions give: 16 MB of f32."""
+    lat = np.linspace(-np.pi / 2, np.pi / 2, 360)[None, :, None]
+    lon = np.linspace(0, 2 * np.pi, 370, endpoint=False)[None, None, :]
+    t = np.arange(30)[:, None, None]
+    waves = 8 * np.sin(3 * lon + 0.1 * t) * np.cos(lat) + 3 * np.sin(7 * lon - 0.3 * t + 2 * lat)
+    return (273 + 30 * np.cos(lat) ** 2 + waves + rng.normal(0, 0.3, waves.shape)).astype("<f4")
+
+
+def detector(rng, samples=31_250, channels=256):
+    """Channels of an ADC: a pedestal each, noise of a few counts, pulses: 16 MB of i16."""
+    a = rng.integers(300, 700, channels)[:, None] + rng.normal(0, 1.8, (channels, samples))
+    pulse = np.exp(-np.arange(20) / 5) * (1 - np.exp(-np.arange(20) / 1.5))
+    for at, channel in zip(rng.integers(0, samples - 20, 5000), rng.integers(0, channels, 5000)):
+        a[channel, at : at + 20] += rng.exponential(200) * pulse
+    return np.round(a).astype("<i2")
+
+
 def archives(folder, rng):
-    """Arrays of 16 MB of the sorts that deflate meets: noise, waves and counts as f32; a walk and an ADC as i16."""
-    n = 1_400_000
-    waves = np.sin(np.linspace(0, 700, n)) + 1e-3 * rng.standard_normal(n)
-    counts = np.round(rng.standard_normal(n) * 50)
-    f32 = np.concatenate([rng.standard_normal(n), waves, counts]).astype("<f4")
-    n = 4_200_000
-    walk = np.cumsum(rng.integers(-3, 4, n))
-    i16 = np.concatenate([walk, 300 + np.round(rng.normal(0, 3, n))]).astype("<i2")
+    """The two sorts of arrays, alone and cut into members; and small members."""
+    f32, i16 = field(rng), detector(rng)
     for name, a in (("f32", f32), ("i16", i16)):
         np.save(os.path.join(folder, name + ".npy"), a)
         np.savez_compressed(os.path.join(folder, name + ".npz"), x=a)
-    halves = {"%s_%d" % (a.dtype, i): part for a in (f32, i16) for i, part in enumerate(np.array_split(a, 16))}
-    np.savez_compressed(os.path.join(folder, "many.npz"), **halves)
+    parts = {"%s_%d" % (a.dtype, i): part for a in (f32, i16) for i, part in enumerate(np.array_split(a, 16))}
+    np.savez_compressed(os.path.join(folder, "many.npz"), **parts)
     np.savez(os.path.join(folder, "members.npz"), **{"k%d" % i: np.arange(10) * float(i) for i in range(5000)})
 
 
@@ -32,6 +44,8 @@ def main(folder):
     np.save(os.path.join(folder, "small.npy"), np.arange(100) * 0.5)
     np.save(os.path.join(folder, "large.npy"), rng.random(50_000_000))
     archives(folder, rng)
+    np.save(os.path.join(folder, "doubles.npy"), rng.standard_normal(10_000_000))
+    np.load(os.path.join(folder, "doubles.npy")).tofile(os.path.join(folder, "doubles.csv"), sep=",")
     with open(os.path.join(folder, "small.nco"), "wb") as f:
         info = {"rmses": np.array([0.017, 0.018]), "iterations": 8, "time": 0.0009765625}
         nco.write(f, info, rng.standard_normal((60, 2)))

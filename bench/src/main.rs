@@ -6,6 +6,7 @@ mod image;
 mod log;
 mod nco;
 mod npy;
+mod text;
 mod time;
 
 use std::path::Path;
@@ -40,6 +41,10 @@ fn run(args: &[String]) -> Result<()> {
         "log-append" => log::append(folder)?,
         "nco-read" => nco::read(folder)?,
         "npy-load" => npy::load(folder)?,
+        "text-read" => text::read(folder, 1)?,
+        "text-read-two" => text::read(folder, 2)?,
+        "text-write" => text::write(folder, 1)?,
+        "text-write-two" => text::write(folder, 2)?,
         "npy-load-large" => npy::load_large(folder)?,
         "npy-map" => npy::map_large(folder)?,
         "npz-write-f32" => npy::write(folder, "f32", 1, Backend::BEST)?,

@@ -49,7 +49,7 @@ pub(crate) fn map_large(folder: &Path) -> Result<Vec<f64>> {
 }
 
 /// Runs something on so many threads.
-fn on<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
+pub(crate) fn on<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
     Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(work))
 }
 

@@ -2,193 +2,22 @@
 //!
 //! Both sides are programs that time one operation many times and print the samples as JSON: `bench/` is ours,
 //! `bench/peers/*.py` are the peers. A round is one run of each; a side's number is the median over rounds of the
-//! round's median, and a row is the ratio of the two. What a row claims is written once, in [`ROWS`].
+//! round's median, and a row is the ratio of the two. What a row claims is written once, in `bench/rows.rs`.
 
+mod rows;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::machine;
 use crate::run::{Result, cargo, command, make_dir, output, remove_dir, root, run, target, write};
 use crate::venv;
+use rows::{Goal, ROWS, Row, Unit};
 
 /// Rounds of a whole run: enough that one disturbed round moves no median.
 const ROUNDS: usize = 7;
-
-/// One claim.
-struct Row {
-    /// The name on the command line, and the operation's name in our program.
-    name: &'static str,
-    what: &'static str,
-    peer: &'static str,
-    /// The peer's script and operation; none: our program times the peer too, call by call in turns.
-    script: Option<(&'static str, &'static str)>,
-    unit: Unit,
-    goal: Goal,
-}
-
-#[derive(Clone, Copy)]
-enum Unit {
-    /// Samples are seconds for one operation.
-    Seconds,
-    /// Samples are seconds for one message; shown as messages per second.
-    Messages,
-}
-
-#[derive(Clone, Copy)]
-enum Goal {
-    /// At most so many seconds.
-    AtMost(f64),
-    /// At least so many messages per second.
-    Rate(f64),
-    /// At most so many times the peer.
-    Ratio(f64),
-}
-
-const ROWS: &[Row] = &[
-    Row {
-        name: "image-deserialize",
-        what: "image of 1000x500 f64: bytes to a checked view",
-        peer: "h5py `File.in_memory(image)[..][()]`",
-        script: Some(("image.py", "read-in-memory")),
-        unit: Unit::Seconds,
-        goal: Goal::AtMost(0.3e-6),
-    },
-    Row {
-        name: "image-deserialize",
-        what: "the same",
-        peer: "h5py `File(BytesIO(image))[..][()]`",
-        script: Some(("image.py", "read-bytesio")),
-        unit: Unit::Seconds,
-        goal: Goal::AtMost(0.3e-6),
-    },
-    Row {
-        name: "image-serialize-fresh",
-        what: "1000x500 f64 to an image, fresh memory",
-        peer: "memcpy into fresh memory",
-        script: None,
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(1.1),
-    },
-    Row {
-        name: "image-serialize-warm",
-        what: "1000x500 f64 to an image, memory used again",
-        peer: "memcpy into memory used again",
-        script: None,
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(1.1),
-    },
-    Row {
-        name: "image-serialize",
-        what: "1000x500 f64 to an image, memory from the allocator",
-        peer: "h5py `File(BytesIO(), 'w')`, `create_dataset`, `getvalue`",
-        script: Some(("image.py", "write-bytesio")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(1.0),
-    },
-    Row {
-        name: "log-append",
-        what: "append 206 B messages by thousands to a raw message log",
-        peer: "larpix-control `to_rawfile`, by thousands",
-        script: Some(("log.py", "append-1000")),
-        unit: Unit::Messages,
-        goal: Goal::Rate(8e6),
-    },
-    Row {
-        name: "nco-read",
-        what: "open and read a small NCO (decoders 60x2, solver info)",
-        peer: "`nengo.utils.nco.read`",
-        script: Some(("nco.py", "read")),
-        unit: Unit::Seconds,
-        goal: Goal::AtMost(10e-6),
-    },
-    Row {
-        name: "npy-load",
-        what: "open and load a small NPY (100 f64)",
-        peer: "`numpy.load`",
-        script: Some(("npy.py", "load")),
-        unit: Unit::Seconds,
-        goal: Goal::AtMost(4e-6),
-    },
-    Row {
-        name: "npz-write-f32",
-        what: "16.8 MB of f32 (noise, waves, counts) to a deflated NPZ, one thread",
-        peer: "`numpy.savez_compressed`",
-        script: Some(("npy.py", "write-f32")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(0.2),
-    },
-    Row {
-        name: "npz-write-f32-two",
-        what: "the same, two threads",
-        peer: "`numpy.savez_compressed`",
-        script: Some(("npy.py", "write-f32")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(0.125),
-    },
-    Row {
-        name: "npz-write-f32-rust",
-        what: "the same, one thread, build without C",
-        peer: "`numpy.savez_compressed`",
-        script: Some(("npy.py", "write-f32")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(1.0),
-    },
-    Row {
-        name: "npz-write-i16",
-        what: "16.8 MB of i16 (walk, ADC) to a deflated NPZ, one thread",
-        peer: "`numpy.savez_compressed`",
-        script: Some(("npy.py", "write-i16")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(0.2),
-    },
-    Row {
-        name: "npz-write-i16-two",
-        what: "the same, two threads",
-        peer: "`numpy.savez_compressed`",
-        script: Some(("npy.py", "write-i16")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(0.125),
-    },
-    Row {
-        name: "npz-write-i16-rust",
-        what: "the same, one thread, build without C",
-        peer: "`numpy.savez_compressed`",
-        script: Some(("npy.py", "write-i16")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(1.0),
-    },
-    Row {
-        name: "npz-read-f32",
-        what: "NumPy's deflated NPZ of the f32 read, one thread",
-        peer: "`numpy.load`",
-        script: Some(("npy.py", "read-f32")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(0.4),
-    },
-    Row {
-        name: "npz-read-i16",
-        what: "NumPy's deflated NPZ of the i16 read, one thread",
-        peer: "`numpy.load`",
-        script: Some(("npy.py", "read-i16")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(0.4),
-    },
-    Row {
-        name: "npz-read-many",
-        what: "32 deflated members of 1 MB read, two threads",
-        peer: "`numpy.load`",
-        script: Some(("npy.py", "read-many")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(0.25),
-    },
-    Row {
-        name: "npz-list",
-        what: "NPZ of 5,000 members opened, listed and read, two threads",
-        peer: "`numpy.load`",
-        script: Some(("npy.py", "list")),
-        unit: Unit::Seconds,
-        goal: Goal::Ratio(1.0 / 60.0),
-    },
-];
+/// Rounds of a heavy row.
+const HEAVY_ROUNDS: usize = 3;
 
 /// Runs the named rows, or all; only a run of all rows writes the file.
 pub(crate) fn main(args: &[String]) -> Result<()> {
@@ -227,13 +56,16 @@ fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<
     let mut text = String::from(
         "| what | ours | peer | peer's | time, ours / peer's | goal | met |\n|---|---|---|---|---|---|---|\n",
     );
+    let mut heavy: HashMap<(&str, &str), f64> = HashMap::new();
     for row in ROWS.iter().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)) {
         let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
+        let known = row.script.and_then(|s| heavy.get(&s)).copied();
+        for _ in 0..if row.heavy { HEAVY_ROUNDS } else { ROUNDS } {
             let round = samples(command(ours).arg(row.name).arg(scratch))?;
             mine.push(median(round.samples)?);
             theirs.push(median(match row.script {
                 None => round.peer,
+                Some(_) if known.is_some() => known.into_iter().collect(),
                 Some((script, operation)) => {
                     let mut peer = command(python);
                     // A numpy on the kernels chosen for older builds would be a slower peer than it is.
@@ -244,6 +76,9 @@ fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<
             })?);
         }
         let (mine, theirs) = (median(mine)?, median(theirs)?);
+        if let Some(script) = row.script.filter(|_| row.heavy) {
+            heavy.insert(script, theirs);
+        }
         eprintln!(
             "bench: {}: {} beside {} ({})",
             row.name,
@@ -327,7 +162,7 @@ print(f'Python {sys.version.split()[0]}, numpy {numpy.__version__}, h5py {h5py._
         "# Benchmarks\n\n\
          Written by `cargo xtask bench`; the one place where speed is claimed. Do not edit.\n\n\
          Each row is one run of us and one of the peer in turns, {ROUNDS} rounds, on the same data: medians over\n\
-         rounds of each round's median. Times drift on shared machines; the ratios are what to trust. All files, the\n\
+         rounds of each round's median ({HEAVY_ROUNDS} rounds where one operation takes a second). Times drift on shared machines; the ratios are what to trust. All files, the\n\
          message log of both sides included, lie in {place}, warm; what is timed for a file includes opening and\n\
          closing it. A log append by larpix-control opens and closes the file each time, as its `to_rawfile` does.\n\n\
          - date: {}, commit {}\n",

@@ -1,6 +1,6 @@
 //! The command line as a whole: its commands and the options that all of them take.
 
-use crate::commands::{completions, convert, demo, diff, log, ls, repack, show, sum, verify};
+use crate::commands::{append, completions, convert, demo, diff, log, ls, repack, show, sum, verify};
 use crate::help;
 use std::ffi::OsString;
 
@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Sum(sum::Args),
     Convert(Box<convert::Args>),
+    Append(append::Args),
     Repack(repack::Args),
     Diff(diff::Args),
     Verify(verify::Args),

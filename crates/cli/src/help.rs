@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// The commands of each purpose, in the order in which help lists them.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["ls", "show"]),
-    ("Move", &["convert", "repack"]),
+    ("Move", &["convert", "append", "repack"]),
     ("Check", &["sum", "diff", "verify"]),
     ("Record", &["log"]),
     ("Learn", &["demo", "completions"]),

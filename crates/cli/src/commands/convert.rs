@@ -143,7 +143,7 @@ fn report(done: &Converted) {
 }
 
 /// What the array of a file of one array is called: the file's name without what describes it.
-fn name(file: &Path) -> Result<String> {
+pub(super) fn name(file: &Path) -> Result<String> {
     let stem = || file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let named = match file.extension() {
         Some(e) if e == "npy" || e == "nco" => None,

@@ -1,6 +1,7 @@
 //! One file per command: its arguments, what it does, its tests. A new command is a file here, a variant in
 //! `args.rs` and a place in the groups of `help.rs`.
 
+pub(crate) mod append;
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod demo;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Show(args) => show::run(args),
         Command::Sum(args) => sum::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Append(args) => append::run(args),
         Command::Repack(args) => repack::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Verify(args) => verify::run(args),

@@ -1,0 +1,244 @@
+//! What the benchmarks claim, a row each.
+
+/// One claim.
+pub(super) struct Row {
+    /// The name on the command line, and the operation's name in our program.
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    pub(super) peer: &'static str,
+    /// The peer's script and operation; none: our program times the peer too, call by call in turns.
+    pub(super) script: Option<(&'static str, &'static str)>,
+    pub(super) unit: Unit,
+    pub(super) goal: Goal,
+    /// One operation takes a second and more: fewer rounds, and the peer is timed once for all rows that name it.
+    pub(super) heavy: bool,
+}
+
+/// What most rows are.
+const ROW: Row = Row {
+    name: "",
+    what: "",
+    peer: "",
+    script: None,
+    unit: Unit::Seconds,
+    goal: Goal::Ratio(1.0),
+    heavy: false,
+};
+
+#[derive(Clone, Copy)]
+pub(super) enum Unit {
+    /// Samples are seconds for one operation.
+    Seconds,
+    /// Samples are seconds for one message; shown as messages per second.
+    Messages,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Goal {
+    /// At most so many seconds.
+    AtMost(f64),
+    /// At least so many messages per second.
+    Rate(f64),
+    /// At most so many times the peer.
+    Ratio(f64),
+}
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "image-deserialize",
+        what: "image of 1000x500 f64: bytes to a checked view",
+        peer: "h5py `File.in_memory(image)[..][()]`",
+        script: Some(("image.py", "read-in-memory")),
+        goal: Goal::AtMost(0.3e-6),
+        ..ROW
+    },
+    Row {
+        name: "image-deserialize",
+        what: "the same",
+        peer: "h5py `File(BytesIO(image))[..][()]`",
+        script: Some(("image.py", "read-bytesio")),
+        goal: Goal::AtMost(0.3e-6),
+        ..ROW
+    },
+    Row {
+        name: "image-serialize-fresh",
+        what: "1000x500 f64 to an image, fresh memory",
+        peer: "memcpy into fresh memory",
+        script: None,
+        goal: Goal::Ratio(1.1),
+        ..ROW
+    },
+    Row {
+        name: "image-serialize-warm",
+        what: "1000x500 f64 to an image, memory used again",
+        peer: "memcpy into memory used again",
+        script: None,
+        goal: Goal::Ratio(1.1),
+        ..ROW
+    },
+    Row {
+        name: "image-serialize",
+        what: "1000x500 f64 to an image, memory from the allocator",
+        peer: "h5py `File(BytesIO(), 'w')`, `create_dataset`, `getvalue`",
+        script: Some(("image.py", "write-bytesio")),
+        goal: Goal::Ratio(1.0),
+        ..ROW
+    },
+    Row {
+        name: "log-append",
+        what: "append 206 B messages by thousands to a raw message log",
+        peer: "larpix-control `to_rawfile`, by thousands",
+        script: Some(("log.py", "append-1000")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(8e6),
+        ..ROW
+    },
+    Row {
+        name: "nco-read",
+        what: "open and read a small NCO (decoders 60x2, solver info)",
+        peer: "`nengo.utils.nco.read`",
+        script: Some(("nco.py", "read")),
+        goal: Goal::AtMost(10e-6),
+        ..ROW
+    },
+    Row {
+        name: "npy-load",
+        what: "open and load a small NPY (100 f64)",
+        peer: "`numpy.load`",
+        script: Some(("npy.py", "load")),
+        goal: Goal::AtMost(4e-6),
+        ..ROW
+    },
+    Row {
+        name: "npz-write-f32",
+        what: "16 MB of f32 (a field with noise) to a deflated NPZ, one thread",
+        peer: "`numpy.savez_compressed`",
+        script: Some(("npy.py", "write-f32")),
+        goal: Goal::Ratio(0.2),
+        ..ROW
+    },
+    Row {
+        name: "npz-write-f32-two",
+        what: "the same, two threads",
+        peer: "`numpy.savez_compressed`",
+        script: Some(("npy.py", "write-f32")),
+        goal: Goal::Ratio(0.125),
+        ..ROW
+    },
+    Row {
+        name: "npz-write-f32-rust",
+        what: "the same, one thread, build without C",
+        peer: "`numpy.savez_compressed`",
+        script: Some(("npy.py", "write-f32")),
+        goal: Goal::Ratio(1.0),
+        ..ROW
+    },
+    Row {
+        name: "npz-write-i16",
+        what: "16 MB of i16 (detector samples) to a deflated NPZ, one thread",
+        peer: "`numpy.savez_compressed`",
+        script: Some(("npy.py", "write-i16")),
+        goal: Goal::Ratio(0.2),
+        ..ROW
+    },
+    Row {
+        name: "npz-write-i16-two",
+        what: "the same, two threads",
+        peer: "`numpy.savez_compressed`",
+        script: Some(("npy.py", "write-i16")),
+        goal: Goal::Ratio(0.125),
+        ..ROW
+    },
+    Row {
+        name: "npz-write-i16-rust",
+        what: "the same, one thread, build without C",
+        peer: "`numpy.savez_compressed`",
+        script: Some(("npy.py", "write-i16")),
+        goal: Goal::Ratio(1.0),
+        ..ROW
+    },
+    Row {
+        name: "npz-read-f32",
+        what: "NumPy's deflated NPZ of the f32 read, one thread",
+        peer: "`numpy.load`",
+        script: Some(("npy.py", "read-f32")),
+        goal: Goal::Ratio(0.4),
+        ..ROW
+    },
+    Row {
+        name: "npz-read-i16",
+        what: "NumPy's deflated NPZ of the i16 read, one thread",
+        peer: "`numpy.load`",
+        script: Some(("npy.py", "read-i16")),
+        goal: Goal::Ratio(0.4),
+        ..ROW
+    },
+    Row {
+        name: "npz-read-many",
+        what: "32 deflated members of 1 MB read, two threads",
+        peer: "`numpy.load`",
+        script: Some(("npy.py", "read-many")),
+        goal: Goal::Ratio(0.25),
+        ..ROW
+    },
+    Row {
+        name: "npz-list",
+        what: "NPZ of 5,000 members opened, listed and read, two threads",
+        peer: "`numpy.load`",
+        script: Some(("npy.py", "list")),
+        goal: Goal::Ratio(1.0 / 60.0),
+        ..ROW
+    },
+    Row {
+        name: "npy-load-large",
+        what: "400 MB NPY into memory of our own",
+        peer: "`numpy.load`",
+        script: Some(("npy.py", "load-large")),
+        goal: Goal::Ratio(1.05),
+        ..ROW
+    },
+    Row {
+        name: "npy-map",
+        what: "400 MB NPY as a map, opened and closed",
+        peer: "`numpy.load(mmap_mode='r')`",
+        script: Some(("npy.py", "map")),
+        goal: Goal::AtMost(20e-6),
+        ..ROW
+    },
+    Row {
+        name: "text-read",
+        what: "10^7 doubles from text, one thread",
+        peer: "`numpy.fromfile(sep=',')`",
+        script: Some(("text.py", "read")),
+        goal: Goal::Ratio(1.0 / 15.0),
+        heavy: true,
+        ..ROW
+    },
+    Row {
+        name: "text-read-two",
+        what: "the same, two threads",
+        peer: "`numpy.fromfile(sep=',')`",
+        script: Some(("text.py", "read")),
+        goal: Goal::Ratio(1.0 / 25.0),
+        heavy: true,
+        ..ROW
+    },
+    Row {
+        name: "text-write",
+        what: "10^7 doubles to text, one thread",
+        peer: "`ndarray.tofile(sep=',')`",
+        script: Some(("text.py", "write")),
+        goal: Goal::Ratio(1.0 / 20.0),
+        heavy: true,
+        ..ROW
+    },
+    Row {
+        name: "text-write-two",
+        what: "the same, two threads",
+        peer: "`ndarray.tofile(sep=',')`",
+        script: Some(("text.py", "write")),
+        goal: Goal::Ratio(1.0 / 20.0),
+        heavy: true,
+        ..ROW
+    },
+];
