@@ -78,10 +78,11 @@ fn put(args: &Args, view: &View<'_>, from: &Target, to: &Target) -> Result<()> {
             let mut edit = NpzEditor::open(file, &Limits::default())?;
             match args.replace {
                 true => edit.replace(&name, view, args.gzip)?,
-                false => edit.put(&name, view, args.gzip).map_err(|e| match e.kind() {
-                    hyperslab::Kind::Usage => e.hint("--replace replaces it"),
-                    _ => e,
-                })?,
+                false if edit.before().keys().any(|k| k == name) => {
+                    let e = Error::usage("there is a member of this name").object(name);
+                    return Err(e.hint("--replace replaces it"));
+                }
+                false => edit.put(&name, view, args.gzip)?,
             }
             edit.commit()
         }
