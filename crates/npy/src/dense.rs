@@ -164,6 +164,22 @@ fn strides_of(shape: &Shape, itemsize: u64, order: Order) -> SmallVec<[i64; 4]> 
     strides
 }
 
+/// A shape of `count` elements, one extent of which may be left open and then follows from them.
+///
+/// # Errors
+/// `Usage` for more than one open extent and too many dimensions.
+pub(crate) fn with_open_extent(extents: &[Option<u64>], count: u64) -> Result<Shape> {
+    if extents.len() > Shape::MAX_RANK {
+        return Err(Error::usage(format!("{} dimensions, at most {}", extents.len(), Shape::MAX_RANK)));
+    }
+    if extents.iter().filter(|e| e.is_none()).count() > 1 {
+        return Err(Error::usage("only one extent can follow from the size"));
+    }
+    let known: Shape = extents.iter().flatten().copied().collect();
+    let open = count.checked_div(known.count()?).unwrap_or(0);
+    Ok(extents.iter().map(|e| e.unwrap_or(open)).collect())
+}
+
 /// Whether elements of a type are in the file themselves.
 pub(crate) fn readable(dtype: &Dtype) -> Result<()> {
     if dtype.has_indirection() {

@@ -28,6 +28,7 @@ pub mod npy;
 pub mod npz;
 pub mod objects;
 pub mod raw;
+mod single;
 pub mod text;
 mod walk;
 

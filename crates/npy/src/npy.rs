@@ -5,12 +5,13 @@
 
 use crate::dense::{self, Dense};
 use crate::header::{self, Header};
-use hyperslab_core::container::{ArrayOptions, Container, ContainerWriter, Node};
+use crate::single::{Encoding, SingleWriter};
+use hyperslab_core::container::{Container, Node};
 use hyperslab_core::output::NewFile;
 use hyperslab_core::source::FileSource;
 use hyperslab_core::view::Buffer;
 use hyperslab_core::walk::Visit;
-use hyperslab_core::{Error, Limits, Order, Result, ResultExt, Selection, Source, Value, View};
+use hyperslab_core::{Limits, Order, Result, ResultExt, Selection, Source, Value, View};
 use std::io::Write;
 use std::path::Path;
 
@@ -228,12 +229,20 @@ impl<S: Source> Container for Npy<S> {
     }
 }
 
-/// An NPY file being written: exactly one array, at the path `""`.
-#[derive(Debug)]
-pub struct NpyWriter {
-    file: NewFile,
-    written: bool,
+/// How an NPY file is written.
+#[derive(Clone, Copy, Debug)]
+pub struct AsNpy;
+
+impl Encoding for AsNpy {
+    const NAME: &'static str = "NPY";
+
+    fn write(&self, out: &mut NewFile, view: &View<'_>) -> Result<u64> {
+        write_to(out, view)
+    }
 }
+
+/// An NPY file being written: exactly one array, at the path `""`.
+pub type NpyWriter = SingleWriter<AsNpy>;
 
 impl NpyWriter {
     /// Starts a file; see [`NewFile::create`].
@@ -241,45 +250,7 @@ impl NpyWriter {
     /// # Errors
     /// `Usage` when the file exists and `replace` is not set, `Io`.
     pub fn create(path: impl AsRef<Path>, replace: bool) -> Result<NpyWriter> {
-        Ok(NpyWriter { file: NewFile::create(path, replace)?, written: false })
-    }
-
-    /// The file, for the one array that it takes.
-    pub(crate) fn begin(&mut self, path: &str) -> Result<&mut NewFile> {
-        if self.written || !matches!(path, "" | "/") {
-            return Err(Error::usage("NPY holds one array and no name for it")
-                .object(path)
-                .hint("write an NPZ or an HDF5 file"));
-        }
-        self.written = true;
-        Ok(&mut self.file)
-    }
-}
-
-impl ContainerWriter for NpyWriter {
-    fn group(&mut self, path: &str) -> Result<()> {
-        Err(Error::unsupported("NPY has no groups").object(path).hint("write an NPZ or an HDF5 file"))
-    }
-
-    fn array(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
-        dense::plain_options(options, "NPY")?;
-        let file = self.begin(path)?;
-        let target = file.target().to_path_buf();
-        write_to(file, view).in_file(target)?;
-        Ok(())
-    }
-
-    fn attribute(&mut self, path: &str, name: &str, _value: &Value) -> Result<()> {
-        Err(Error::unsupported(format!("NPY has no place for metadata such as {name:?}"))
-            .object(path)
-            .hint("write an NPZ or an HDF5 file"))
-    }
-
-    fn finish(self: Box<Self>) -> Result<()> {
-        if !self.written {
-            return Err(Error::usage("no array was written").file(self.file.target()));
-        }
-        self.file.commit()
+        SingleWriter::start(path.as_ref(), AsNpy, replace)
     }
 }
 

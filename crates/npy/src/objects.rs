@@ -8,9 +8,7 @@ use crate::header::{self, Header};
 use crate::npy::{Npy, NpyWriter};
 use crate::npz::{Npz, NpzWriter};
 use hyperslab_core::output::NewFile;
-use hyperslab_core::{
-    Container, ContainerWriter, Dtype, Error, Limits, Order, Result, ResultExt, Shape, Source,
-};
+use hyperslab_core::{Container, ContainerWriter, Dtype, Error, Limits, Order, Result, Shape, Source};
 use std::borrow::Cow;
 use std::io::{Seek, Write};
 
@@ -77,10 +75,12 @@ impl ObjectWriter for NpyWriter {
         if deflate.is_some() {
             return Err(Error::unsupported("NPY has no compression"));
         }
-        let file = self.begin(path)?;
-        let done = file.write_all(&head(shape)?).and_then(|()| file.write_all(pickle));
-        let target = file.target().to_path_buf();
-        done.map_err(dense::cannot_write).in_file(target)
+        let head = head(shape)?;
+        self.put(path, |_, file| {
+            let done = file.write_all(&head).and_then(|()| file.write_all(pickle));
+            done.map_err(dense::cannot_write)?;
+            Ok((head.len() + pickle.len()) as u64)
+        })
     }
 }
 

@@ -6,7 +6,8 @@
 //! Source: `numpy.fromfile` and `ndarray.tofile` of NumPy 2.4, probed.
 
 use crate::dense::{self, Dense};
-use hyperslab_core::container::{ArrayOptions, Container, ContainerWriter, Node};
+use crate::single::{Encoding, SingleWriter};
+use hyperslab_core::container::{Container, Node};
 use hyperslab_core::output::NewFile;
 use hyperslab_core::walk::Visit;
 use hyperslab_core::{Dtype, Error, Limits, Order, Result, ResultExt, Selection, Shape, Source, Value, View};
@@ -67,7 +68,7 @@ impl Layout {
         }
         let shape = match &self.shape {
             None => Shape::from([count]),
-            Some(extents) => self.infer(extents, count)?,
+            Some(extents) => dense::with_open_extent(extents, count)?,
         };
         let taken = shape.bytes(item)?;
         if self.count.is_some() {
@@ -78,20 +79,6 @@ impl Layout {
             return Err(self.misfit(&shape, taken, there));
         }
         Ok(shape)
-    }
-
-    /// Puts the number of elements where the shape leaves an extent open.
-    fn infer(&self, extents: &[Option<u64>], count: u64) -> Result<Shape> {
-        if extents.len() > Shape::MAX_RANK {
-            return Err(Error::usage(format!("{} dimensions, at most {}", extents.len(), Shape::MAX_RANK)));
-        }
-        if extents.iter().filter(|e| e.is_none()).count() > 1 {
-            return Err(Error::usage("only one extent can follow from the size"));
-        }
-        let known: Shape = extents.iter().flatten().copied().collect();
-        let block = known.count()?;
-        let open = count.checked_div(block).unwrap_or(0);
-        Ok(extents.iter().map(|e| e.unwrap_or(open)).collect())
     }
 
     fn misfit(&self, shape: &Shape, taken: u64, there: u64) -> Error {
@@ -240,12 +227,20 @@ impl<S: Source> Container for Raw<S> {
     }
 }
 
-/// A raw file being written: exactly one array, at the path `""`.
-#[derive(Debug)]
-pub struct RawWriter {
-    file: NewFile,
-    written: bool,
+/// How a raw file is written.
+#[derive(Clone, Copy, Debug)]
+pub struct AsRaw;
+
+impl Encoding for AsRaw {
+    const NAME: &'static str = "a raw file";
+
+    fn write(&self, out: &mut NewFile, view: &View<'_>) -> Result<u64> {
+        write_to(out, view)
+    }
 }
+
+/// A raw file being written: exactly one array, at the path `""`.
+pub type RawWriter = SingleWriter<AsRaw>;
 
 impl RawWriter {
     /// Starts a file; see [`NewFile::create`].
@@ -253,36 +248,7 @@ impl RawWriter {
     /// # Errors
     /// `Usage` when the file exists and `replace` is not set, `Io`.
     pub fn create(path: impl AsRef<Path>, replace: bool) -> Result<RawWriter> {
-        Ok(RawWriter { file: NewFile::create(path, replace)?, written: false })
-    }
-}
-
-impl ContainerWriter for RawWriter {
-    fn group(&mut self, path: &str) -> Result<()> {
-        Err(Error::unsupported("a raw file has no groups").object(path))
-    }
-
-    fn array(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
-        if self.written || !matches!(path, "" | "/") {
-            return Err(Error::usage("a raw file holds one array and no name for it").object(path));
-        }
-        dense::plain_options(options, "a raw file")?;
-        write_to(&mut self.file, view).in_file(self.file.target())?;
-        self.written = true;
-        Ok(())
-    }
-
-    fn attribute(&mut self, path: &str, name: &str, _value: &Value) -> Result<()> {
-        Err(Error::unsupported(format!("a raw file has no place for metadata such as {name:?}"))
-            .object(path)
-            .hint("write an NPZ or an HDF5 file"))
-    }
-
-    fn finish(self: Box<Self>) -> Result<()> {
-        if !self.written {
-            return Err(Error::usage("no array was written").file(self.file.target()));
-        }
-        self.file.commit()
+        SingleWriter::start(path.as_ref(), AsRaw, replace)
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use hyperslab_core::container::{ArrayOptions, ContainerWriter};
 use hyperslab_core::source::{MemorySource, SliceSource};
 use hyperslab_core::{Dtype, Kind, Shape};
 

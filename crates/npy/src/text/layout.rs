@@ -1,6 +1,7 @@
 //! What is told about a text file: what its elements are, what separates them, how they make an array.
 
 use super::Separator;
+use crate::dense;
 use hyperslab_core::{Dtype, Error, Order, Result, Shape};
 
 /// What is told about a text file.
@@ -41,16 +42,7 @@ impl Layout {
             return Err(Error::invalid(format!("{count} elements were asked for, {found} are there")));
         }
         let Some(extents) = &self.shape else { return Ok(Shape::from([found])) };
-        if extents.len() > Shape::MAX_RANK {
-            return Err(Error::usage(format!("{} dimensions, at most {}", extents.len(), Shape::MAX_RANK)));
-        }
-        if extents.iter().filter(|e| e.is_none()).count() > 1 {
-            return Err(Error::usage("only one extent can follow from the number of elements"));
-        }
-        let known: Shape = extents.iter().flatten().copied().collect();
-        let block = known.count()?;
-        let open = found.checked_div(block).unwrap_or(0);
-        let shape: Shape = extents.iter().map(|e| e.unwrap_or(open)).collect();
+        let shape = dense::with_open_extent(extents, found)?;
         let holds = shape.count()?;
         if holds == found {
             return Ok(shape);

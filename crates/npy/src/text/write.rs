@@ -7,10 +7,10 @@
 use super::print::{self, Item, little};
 use super::{Format, Separator};
 use crate::dense;
-use hyperslab_core::container::{ArrayOptions, ContainerWriter};
+use crate::single::{Encoding, SingleWriter};
 use hyperslab_core::dtype::FloatFormat;
 use hyperslab_core::output::NewFile;
-use hyperslab_core::{ByteOrder, Dtype, Error, Result, ResultExt, Value, View};
+use hyperslab_core::{ByteOrder, Dtype, Error, Result, ResultExt, View};
 use rayon::prelude::*;
 use std::io::Write;
 use std::path::Path;
@@ -214,14 +214,23 @@ fn not_ascii(item: &Item<'_>) -> Error {
     Error::unsupported(format!("{shown}, which NumPy cannot write")).hint("'%a' escapes what is not ASCII")
 }
 
-/// A text file being written: exactly one array, at the path `""`.
-#[derive(Debug)]
-pub struct TextWriter {
-    file: NewFile,
+/// How a text file is written.
+#[derive(Clone, Debug)]
+pub struct AsText {
     separator: Separator,
     format: Format,
-    written: bool,
 }
+
+impl Encoding for AsText {
+    const NAME: &'static str = "a text file";
+
+    fn write(&self, out: &mut NewFile, view: &View<'_>) -> Result<u64> {
+        write_to(out, view, &self.separator, &self.format)
+    }
+}
+
+/// A text file being written: exactly one array, at the path `""`.
+pub type TextWriter = SingleWriter<AsText>;
 
 impl TextWriter {
     /// Starts a file; see [`NewFile::create`].
@@ -234,35 +243,6 @@ impl TextWriter {
         format: Format,
         replace: bool,
     ) -> Result<TextWriter> {
-        Ok(TextWriter { file: NewFile::create(path, replace)?, separator, format, written: false })
-    }
-}
-
-impl ContainerWriter for TextWriter {
-    fn group(&mut self, path: &str) -> Result<()> {
-        Err(Error::unsupported("a text file has no groups").object(path))
-    }
-
-    fn array(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
-        if self.written || !matches!(path, "" | "/") {
-            return Err(Error::usage("a text file holds one array and no name for it").object(path));
-        }
-        dense::plain_options(options, "a text file")?;
-        write_to(&mut self.file, view, &self.separator, &self.format).in_file(self.file.target())?;
-        self.written = true;
-        Ok(())
-    }
-
-    fn attribute(&mut self, path: &str, name: &str, _value: &Value) -> Result<()> {
-        Err(Error::unsupported(format!("a text file has no place for metadata such as {name:?}"))
-            .object(path)
-            .hint("write an NPZ or an HDF5 file"))
-    }
-
-    fn finish(self: Box<Self>) -> Result<()> {
-        if !self.written {
-            return Err(Error::usage("no array was written").file(self.file.target()));
-        }
-        self.file.commit()
+        SingleWriter::start(path.as_ref(), AsText { separator, format }, replace)
     }
 }
