@@ -102,6 +102,7 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         sep,
         format: args.format.clone().unwrap_or_default(),
         astype: args.astype.clone(),
+        keep_compression: false,
         name: name(target.file())?,
         name_scheme: args.name_scheme,
         limits: open.limits,

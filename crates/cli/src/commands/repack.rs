@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What is kept: names and their order, types, shapes, order of elements, raw members, attributes; the
-pickle of a Nengo cache object, byte for byte. What is not asked for is not done: without --gzip the
-members of an NPZ are stored as they are. HDF5 is written with contiguous datasets only, for now.
+pickle of a Nengo cache object, byte for byte; members of an NPZ that were compressed are compressed
+again, unless --no-compression says otherwise. HDF5 is written with contiguous datasets only, for now.
 What the container or its writer cannot honour or keep is refused with the reason.")]
 pub(crate) struct Args {
     /// The file
@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let options = RepackOptions {
         array: ArrayOptions { deflate: args.gzip, shuffle: args.shuffle, chunks: args.chunks.clone() },
         libver: args.libver.clone(),
+        uncompressed: args.no_compression,
         replace: args.force,
         open: args.headerless.options()?,
     };

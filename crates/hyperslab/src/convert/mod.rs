@@ -20,6 +20,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use verify::Written;
 
+/// The level of what is deflated again: zlib's and NumPy's default.
+const DEFAULT_LEVEL: u32 = 6;
+
 /// How to convert.
 #[derive(Clone, Debug, Default)]
 pub struct ConvertOptions {
@@ -39,6 +42,8 @@ pub struct ConvertOptions {
     pub format: Format,
     /// The type to which all elements are converted.
     pub astype: Option<Dtype>,
+    /// Deflate what was deflated before, where [`ConvertOptions::array`] does not say how.
+    pub keep_compression: bool,
     /// Names what has none: the array of a file that is one array.
     pub name: String,
     /// Put dtype and shape into the name of a raw file.
@@ -288,7 +293,11 @@ impl Job<'_> {
                     view
                 }
             };
-            writer.array(&array.to, &view, &self.options.array)?;
+            let mut how = self.options.array.clone();
+            if self.options.keep_compression && array.deflated {
+                how.deflate = how.deflate.or(Some(DEFAULT_LEVEL));
+            }
+            writer.array(&array.to, &view, &how)?;
             self.bytes = self.bytes.saturating_add(view.nbytes());
             self.written.push(Written::array(&array.to, &view)?);
             // The metadata of an NCO follows its array.

@@ -26,6 +26,8 @@ pub(super) struct Planned {
     pub(super) to: String,
     pub(super) dtype: Dtype,
     pub(super) shape: Shape,
+    /// Whether it was stored as deflate.
+    pub(super) deflated: bool,
 }
 
 impl Plan {
@@ -93,7 +95,8 @@ impl Plan {
                     }
                 };
                 self.attributes.extend(node.attributes.into_iter().map(|(n, v)| (to.clone(), n, v)));
-                self.arrays.push(Planned { from: node.path, to, dtype, shape });
+                let deflated = node.layout.as_deref() == Some("deflate");
+                self.arrays.push(Planned { from: node.path, to, dtype, shape, deflated });
                 Ok(())
             }
         }

@@ -22,8 +22,11 @@ use std::path::Path;
 /// How to write a container anew.
 #[derive(Clone, Debug, Default)]
 pub struct RepackOptions {
-    /// How arrays are stored: what is not asked for is not done.
+    /// How arrays are stored; members of an NPZ that were compressed stay so, unless this says how or
+    /// `uncompressed` is set.
     pub array: ArrayOptions,
+    /// Store everything as it is.
+    pub uncompressed: bool,
     /// HDF5 versions whose readers the file is for.
     pub libver: Option<String>,
     /// Replace a file that is there, also the one that is read.
@@ -126,6 +129,7 @@ fn convert(
         output: Some(output),
         replace: options.replace,
         array: options.array.clone(),
+        keep_compression: !options.uncompressed,
         limits: options.open.limits.clone(),
         ..ConvertOptions::default()
     };
