@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::machine;
-use crate::run::{Result, cargo, command, make_dir, output, remove_dir, root, run, target, write};
+use crate::run::{Result, cargo, command, make_dir, output, read, remove_dir, root, run, target, write};
 use crate::venv;
 use rows::{Goal, ROWS, Row, Unit};
 
@@ -37,7 +37,8 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     let table = result?;
     print!("{table}");
     if args.is_empty() {
-        let text = format!("{}\n{table}", head(&python, &scratch)?);
+        let notes = read(&root().join("bench/notes.md"))?;
+        let text = format!("{}\n{table}\n{notes}", head(&python, &scratch)?);
         write(&root().join("docs/benchmarks.md"), &text)?;
     }
     Ok(())
