@@ -5,17 +5,18 @@
 
 mod numpy;
 mod plan;
+mod raw_members;
 mod verify;
 
 use crate::create::{CreateOptions, Output, create};
 use crate::npy::text::{Format, Separator};
 use crate::npy::{NpzWriter, filename};
-use crate::repack::RawMembers;
 use crate::target::Place;
 use crate::{
     ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, cast, objects, sidecar,
 };
 use plan::Plan;
+use raw_members::RawMembers;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use verify::Written;

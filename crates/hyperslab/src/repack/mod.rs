@@ -5,7 +5,6 @@
 //! is written aside, opened again and compared before it appears under its name.
 
 mod nco;
-mod raw_members;
 
 use crate::convert::{self, ConvertOptions, Converted};
 use crate::create::Output;
@@ -15,7 +14,6 @@ use crate::source::FileSource;
 use crate::target::Place;
 use crate::verify::{self, Note};
 use crate::{ArrayOptions, Container, Error, Kind, NodeKind, OpenOptions, Result, open_with};
-pub(crate) use raw_members::RawMembers;
 use std::collections::BTreeSet;
 use std::path::Path;
 
