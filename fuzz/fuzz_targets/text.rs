@@ -36,6 +36,10 @@ fuzz_target!(|data: &[u8]| {
     let Some(([kind, count, window, size], rest)) = data.split_first_chunk() else { return };
     let Some((head, text)) = rest.split_at_checked(usize::from(size % 16)) else { return };
     let Ok(head) = std::str::from_utf8(head) else { return };
+    // What happens at the end of a window happens in short texts, too, and a window may be of one byte.
+    // Long doubles are printed by way of long integers, which takes its time.
+    let most = if kind % 16 == 12 { 64 } else { 2048 };
+    let text = text.get(..most).unwrap_or(text);
     let dtype: Dtype = DTYPES[usize::from(kind % 16)].parse().unwrap();
     let format = Format::new(head);
     let Ok(separator) = Separator::new(head) else { return };

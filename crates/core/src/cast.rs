@@ -1,7 +1,7 @@
 //! Elements of one dtype as another: byte order, width, kind.
 //!
 //! Where NumPy's `astype` wraps integers, drops fractions and cuts text short without a word, this refuses and says
-//! which element. Only rounding to the nearest float is not counted as a loss: it is what a narrower float means.
+//! which element. Only a float that is rounded to a narrower one is no loss: that is what a narrower float means.
 
 use crate::dtype::{ByteOrder, Field, Float, FloatFormat, Int};
 use crate::view::Buffer;
@@ -11,7 +11,8 @@ use half::f16;
 /// The elements of a view as another type, in C order.
 ///
 /// Numbers become any other kind of number that holds the value: whole floats integers, complex numbers without an
-/// imaginary part reals, 0 and 1 truth values; integers and floats round to the nearest float. Text becomes wider or
+/// imaginary part reals, 0 and 1 truth values; floats round to the nearest narrower float, unless that is zero or
+/// infinite. Text becomes wider or
 /// narrower text, ASCII bytes Unicode and back, times times of the same unit, and structures are converted by the
 /// names of their fields.
 ///
@@ -158,7 +159,7 @@ fn number(from: &Dtype, b: &[u8], to: &Dtype, out: &mut [u8]) -> std::result::Re
     let real = match value {
         Number::Complex(re, im) if im != 0.0 => match to {
             Dtype::Complex(_) => value,
-            _ => return Err(format!("value for {re}{im:+}j")),
+            _ => return Err(format!("value for {re:?}{im:+?}j")),
         },
         Number::Complex(re, _) => match to {
             Dtype::Complex(_) => value,
@@ -177,14 +178,21 @@ fn number(from: &Dtype, b: &[u8], to: &Dtype, out: &mut [u8]) -> std::result::Re
             put_float(f, a, re)?;
             put_float(f, c, im)
         }
-        (Dtype::Float(f), Number::Int(i)) => put_float(f, i as f64, out),
+        (Dtype::Float(f), Number::Int(i)) => {
+            put_float(f, i as f64, out)?;
+            // Every float here that is whole fits an i128.
+            if get_float(f, out) as i128 != i {
+                return Err(format!("value for {i}"));
+            }
+            Ok(())
+        }
         (Dtype::Float(f), Number::Float(x)) => put_float(f, x, out),
         (_, v) => {
             let whole = match v {
                 Number::Int(i) => i,
                 // The bounds are exact doubles, and every whole double between them is an i128.
                 Number::Float(x) if x.fract() == 0.0 && x.abs() < 1e30 => x as i128,
-                Number::Float(x) | Number::Complex(x, _) => return Err(format!("value for {x}")),
+                Number::Float(x) | Number::Complex(x, _) => return Err(format!("value for {x:?}")),
             };
             match to {
                 Dtype::Int(i) => put_int(i, whole, out),
@@ -218,7 +226,7 @@ fn put_int(i: &Int, v: i128, out: &mut [u8]) -> std::result::Result<(), String> 
         false => (0, (1i128 << bits) - 1),
     };
     if v < low || v > high {
-        return Err(format!("value for {v}"));
+        return Err(format!("value for {v:?}"));
     }
     let bytes = v.to_le_bytes();
     for (k, &byte) in bytes.iter().take(i.size.into()).enumerate() {
@@ -256,8 +264,9 @@ fn put_float(f: &Float, v: f64, out: &mut [u8]) -> std::result::Result<(), Strin
         4 => (widened((v as f32).to_le_bytes()), (v as f32).is_finite()),
         _ => (v.to_le_bytes(), v.is_finite()),
     };
-    if v.is_finite() && !finite {
-        return Err(format!("value for {v}"));
+    let vanished = v != 0.0 && bytes.iter().take(f.size.into()).all(|b| b & 0x7f == 0);
+    if v.is_finite() && (!finite || vanished) {
+        return Err(format!("value for {v:?}"));
     }
     let n = usize::from(f.size);
     for (k, &byte) in bytes.iter().take(n).enumerate() {

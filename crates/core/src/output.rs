@@ -4,6 +4,7 @@ use crate::{Error, Result};
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use tempfile::NamedTempFile;
 
 /// A file being made. [`NewFile::commit`] puts it in place; dropping it leaves nothing behind.
@@ -12,6 +13,36 @@ pub struct NewFile {
     temp: NamedTempFile,
     target: PathBuf,
     replace: bool,
+    _listed: Unfinished,
+}
+
+/// What is being made, to be removed when the process is told to stop.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// A file or directory on the way to becoming something, for as long as this lives.
+#[derive(Debug)]
+pub struct Unfinished(PathBuf);
+
+impl Unfinished {
+    /// Lists a path.
+    pub fn new(path: &Path) -> Unfinished {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_path_buf());
+        Unfinished(path.to_path_buf())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| *p != self.0);
+    }
+}
+
+/// Removes everything that is being made: for a program that is told to stop, just before it exits.
+pub fn discard_unfinished() {
+    for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        // What is gone already, or finished, is not there.
+        let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+    }
 }
 
 impl NewFile {
@@ -41,7 +72,9 @@ impl NewFile {
         let temp = builder
             .tempfile_in(dir)
             .map_err(|e| Error::io(e.kind().into(), "cannot create").file(&target))?;
-        Ok(NewFile { temp, target, replace })
+        keep_permissions(temp.path(), &target)?;
+        let _listed = Unfinished::new(temp.path());
+        Ok(NewFile { temp, target, replace, _listed })
     }
 
     /// Where the file will appear.
@@ -77,7 +110,7 @@ impl NewFile {
     /// # Errors
     /// `Io`; `Usage` when a file has appeared at the target meanwhile and must not be replaced.
     pub fn commit(self) -> Result<()> {
-        let NewFile { temp, target, replace } = self;
+        let NewFile { temp, target, replace, _listed } = self;
         temp.as_file().sync_all().map_err(|e| Error::io(e, "cannot sync").file(&target))?;
         let done = if replace { temp.persist(&target) } else { temp.persist_noclobber(&target) };
         done.map(drop).map_err(|e| match e.error.kind() {
@@ -85,6 +118,16 @@ impl NewFile {
             _ => Error::io(e.error, "cannot put the new file in place").file(&target),
         })
     }
+}
+
+/// Gives a new file the permissions of the one that it will replace, if there is one.
+///
+/// # Errors
+/// `Io`.
+pub fn keep_permissions(new: &Path, target: &Path) -> Result<()> {
+    let Ok(old) = target.metadata() else { return Ok(()) };
+    std::fs::set_permissions(new, old.permissions())
+        .map_err(|e| Error::io(e, "cannot keep the permissions").file(target))
 }
 
 /// Where a file that is to appear at `target` really goes: a link stays a link, and what it names is replaced.

@@ -126,8 +126,13 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Container>> {
 /// As [`open`].
 pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Box<dyn Container>> {
     let path = path.as_ref();
-    if path.is_dir() {
-        return Err(Error::usage("is a directory").file(path));
+    match path.metadata() {
+        Ok(m) if m.is_dir() => return Err(Error::usage("is a directory").file(path)),
+        // Read by position: what can only be read once is not.
+        Ok(m) if !m.is_file() => {
+            return Err(Error::usage("is not a regular file").file(path).hint("pipe it to '-'"));
+        }
+        _ => {}
     }
     let opening = Opening { name: path, on_disk: true, options };
     match options.map {
@@ -186,9 +191,9 @@ impl Opening<'_> {
                     return array.open(source, limits);
                 }
             }
-            Some(format) if self.options.declared.dtype.is_some() => {
+            Some(format) if !self.options.declared.is_empty() => {
                 return Err(Error::usage(format!(
-                    "has a header ({}), so no dtype can be told",
+                    "has a header ({}), so no dtype, shape, order, offset, count or separator can be told",
                     format.name()
                 )));
             }
@@ -276,8 +281,7 @@ impl Opening<'_> {
 
     /// The file beside an ENVI header that holds its elements.
     fn data_of_envi(&self) -> Result<PathBuf> {
-        const EXTENSIONS: [&str; 8] = ["", "dat", "img", "raw", "bin", "bsq", "bil", "bip"];
-        let mut beside = EXTENSIONS.iter().map(|e| self.name.with_extension(e));
+        let mut beside = sidecar::DATA.iter().map(|e| self.name.with_extension(e));
         beside.find(|p| p != self.name && p.is_file()).ok_or_else(|| {
             Error::invalid("an ENVI header, and no file beside it that it describes")
                 .hint("the elements are expected in a file of the same name without .hdr")

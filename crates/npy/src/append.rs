@@ -59,7 +59,7 @@ impl Appender {
     /// Opens a file to add rows to it.
     ///
     /// # Errors
-    /// `Conflict` when another program appends to it or unknown bytes follow the array, `Usage` for an array without
+    /// `Conflict` when another program appends to it, `Usage` when unknown bytes follow the array and for an array without
     /// rows or in Fortran order, and as [`header::parse`].
     pub fn open(path: impl AsRef<Path>, options: &AppendOptions) -> Result<Appender> {
         let path = path.as_ref();
@@ -94,7 +94,7 @@ impl Appender {
                 .hint("write the array anew in C order first"));
         }
         if size > end && !options.discard_tail {
-            return Err(Error::conflict(format!("{} bytes follow the array", size - end))
+            return Err(Error::usage(format!("{} bytes follow the array", size - end))
                 .at(end)
                 .hint("another array, or rows that were cut off: discard the tail only if nobody needs it"));
         }

@@ -6,8 +6,10 @@ use hyperslab::detect::{Format, detect};
 use hyperslab::npy::NpzEditor;
 use hyperslab::npy::append::{AppendOptions, Appender};
 use hyperslab::source::FileSource;
-use hyperslab::{Error, Limits, Result, Target, View};
+use hyperslab::{Error, Kind, Limits, Result, Target, View};
 use std::ffi::OsString;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Add rows to an NPY in place, or a member to an NPZ
 #[derive(Debug, clap::Args)]
@@ -68,14 +70,14 @@ fn put(args: &Args, view: &View<'_>, from: &Target, to: &Target) -> Result<()> {
                 return Err(Error::usage("--replace and --gzip are for the members of an NPZ"));
             }
             let options = AppendOptions { discard_tail: args.discard_tail, ..AppendOptions::default() };
-            Appender::open(file, &options)?.append(view).map(drop)
+            in_turn(|| Appender::open(file, &options))?.append(view).map(drop)
         }
         Some(Format::Npz) => {
             let name = match name {
                 "" => super::convert::name(from.file())?,
                 name => name.to_owned(),
             };
-            let mut edit = NpzEditor::open(file, &Limits::default())?;
+            let mut edit = in_turn(|| NpzEditor::open(file, &Limits::default()))?;
             match args.replace {
                 true => edit.replace(&name, view, args.gzip)?,
                 false if edit.before().keys().any(|k| k == name) => {
@@ -90,3 +92,17 @@ fn put(args: &Args, view: &View<'_>, from: &Target, to: &Target) -> Result<()> {
             .hint("'slab log append' adds messages to a raw message log")),
     }
 }
+
+/// Opens a file that other programs append to, too: waits a while for them.
+fn in_turn<T>(open: impl Fn() -> Result<T>) -> Result<T> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match open() {
+            Err(e) if e.kind() == Kind::Conflict && Instant::now() < end => thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);

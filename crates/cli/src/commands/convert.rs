@@ -1,6 +1,6 @@
 //! `slab convert`: any container to any other, lossless or refused with the reason.
 
-use super::headerless::Headerless;
+use super::headerless::{Headerless, separator};
 use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::progress::Wheel;
@@ -28,14 +28,14 @@ pub(crate) struct Args {
     /// Deflate level of an NPZ's members
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=9))]
     gzip: Option<u32>,
-    /// Convert the elements of every array to this type; a value that it lacks is refused
+    /// Convert the elements of every array to this type; a value that it lacks is refused, floats are rounded
     #[arg(long, value_name = "DTYPE", value_parser = parse_dtype)]
     astype: Option<Dtype>,
     /// How the elements of a text are printed, for example '%2d' or '%.17g'
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// What stands between the elements of IN, where both IN and OUT are text; --sep is then that of OUT
-    #[arg(long, value_name = "SEP")]
+    #[arg(long, value_name = "SEP", value_parser = separator)]
     in_sep: Option<String>,
     /// Write dtype and shape into the name of a raw file
     #[arg(long)]
@@ -117,7 +117,14 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         };
         let dir = tempfile::tempdir().map_err(|e| Error::io(e, "cannot make a temporary directory"))?;
         let file = dir.path().join("out").with_extension(output.extension());
-        let done = convert(&*container, &place, &file, metadata, &options)?;
+        if args.name_scheme {
+            return Err(exit::usage("standard output has no name to write dtype and shape into"));
+        }
+        let named = |e: Error| match e.file_path() == Some(&file) {
+            true => e.renamed(&args.out),
+            false => e,
+        };
+        let done = convert(&*container, &place, &file, metadata, &options).map_err(named)?;
         drop(wheel);
         report(&done);
         let mut made = std::fs::File::open(&file).map_err(|e| Error::io(e, "cannot open"))?;

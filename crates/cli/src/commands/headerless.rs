@@ -22,8 +22,8 @@ pub(crate) struct Headerless {
     /// Number of elements to take
     #[arg(long, value_name = "N", conflicts_with = "shape")]
     count: Option<u64>,
-    /// What stands between the elements of a text, for example ','
-    #[arg(long, value_name = "SEP")]
+    /// What stands between the elements of a text, for example ',' or '\t'
+    #[arg(long, value_name = "SEP", value_parser = separator)]
     sep: Option<String>,
     /// Read NumPy's arrays of Python objects, unpickled without executing anything
     #[arg(long, help_heading = "Options")]
@@ -62,6 +62,11 @@ impl Headerless {
         };
         Ok(OpenOptions { declared, objects: self.objects, ..OpenOptions::default() })
     }
+}
+
+/// A separator with the escapes that shells do not make.
+pub(super) fn separator(text: &str) -> std::result::Result<String, std::convert::Infallible> {
+    Ok(text.replace("\\t", "\t").replace("\\n", "\n"))
 }
 
 /// `4,5`, `4x5` or `(4, 5)`; `-1` follows from the size; `()` is a scalar.

@@ -17,12 +17,20 @@ pub(crate) mod verify;
 use crate::args::{Cli, Command, GUARD};
 use crate::exit::{Outcome, Stop};
 use crate::output;
-use hyperslab::{Container, OpenOptions, Target};
+use hyperslab::{Container, Error, OpenOptions, Target};
 use std::ffi::OsStr;
 use std::path::Path;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: &Cli) -> Outcome {
+    if matches!(cli.command, Command::Convert(_) | Command::Append(_) | Command::Repack(_)) {
+        // A file that is being made does not stay behind when nobody waits for it any more.
+        let stop = || {
+            hyperslab::output::discard_unfinished();
+            std::process::exit(130);
+        };
+        ctrlc::set_handler(stop).map_err(|e| Error::usage(format!("cannot handle signals: {e}")))?;
+    }
     match &cli.command {
         Command::Ls(args) => ls::run(args),
         Command::Show(args) => show::run(args),

@@ -59,7 +59,11 @@ pub(crate) fn lines(view: &View<'_>) -> Result<String> {
 fn cell(dtype: &Dtype, value: &Value) -> String {
     match value {
         Value::String(s) => quoted(s),
-        Value::Bytes(b) => quoted(&String::from_utf8_lossy(b)),
+        Value::Bytes(b) => match std::str::from_utf8(b) {
+            Ok(s) => quoted(s),
+            // As Python shows what is no text.
+            Err(_) => quoted(&b.escape_ascii().to_string()),
+        },
         value => quoted(&cells::scalar(dtype, value)),
     }
 }

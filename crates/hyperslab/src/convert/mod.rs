@@ -3,6 +3,7 @@
 //! The new file is written aside, opened again and compared with what was read (dtype, shape and digest of every
 //! array, every attribute) before it appears under its name.
 
+mod nan;
 mod numpy;
 mod plan;
 mod raw_members;
@@ -11,6 +12,7 @@ mod verify;
 use crate::create::{CreateOptions, Output, create};
 use crate::npy::text::{Format, Separator};
 use crate::npy::{NpzWriter, filename};
+use crate::output::Unfinished;
 use crate::target::Place;
 use crate::{
     ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, cast, objects, sidecar,
@@ -141,8 +143,12 @@ pub(crate) fn convert_with(
             true => lost.push(format!("the text does not give the same elements back: {}", e.message())),
             false => {
                 let what = format!("the text would not give the same elements back: {}", e.message());
-                let e = Error::unsupported(what).hint("--allow-loss writes it all the same");
-                return Err(e.file(&out));
+                let is_bool = plan.arrays.iter().any(|a| a.dtype == Dtype::Bool);
+                let e = Error::unsupported(what).file(&out);
+                return Err(e.hint(match is_bool && options.format == Format::default() {
+                    true => "--format %d writes 0 and 1; --allow-loss writes it as it is",
+                    false => "--allow-loss writes it all the same",
+                }));
             }
         },
         checked => checked?,
@@ -187,7 +193,7 @@ fn aside(dir: &Path) -> std::io::Result<tempfile::TempDir> {
 }
 
 /// Where a new file is written before it gets its name; the directory is removed when it is dropped.
-pub(crate) fn aside_of(out: &Path) -> Result<(tempfile::TempDir, PathBuf)> {
+pub(crate) fn aside_of(out: &Path) -> Result<((tempfile::TempDir, Unfinished), PathBuf)> {
     let (Some(dir), Some(name)) = (parent(out), out.file_name()) else {
         return Err(Error::usage("is not a file name").file(out));
     };
@@ -197,7 +203,8 @@ pub(crate) fn aside_of(out: &Path) -> Result<(tempfile::TempDir, PathBuf)> {
     // The name of a file that is made on the way is of no use to anybody.
     let aside = aside(dir).map_err(|e| Error::io(e.kind().into(), "cannot create").file(out))?;
     let made = aside.path().join(name);
-    Ok((aside, made))
+    let listed = Unfinished::new(aside.path());
+    Ok(((aside, listed), made))
 }
 
 /// Names the file as the user knows it, not the one written aside.
@@ -224,6 +231,7 @@ pub(crate) fn put_in_place(made: &Path, out: &Path, output: Output, replace: boo
 
 fn rename(made: &Path, out: &Path, replace: bool) -> Result<()> {
     let out = &crate::output::place(out, replace)?;
+    crate::output::keep_permissions(made, out)?;
     let made =
         tempfile::TempPath::try_from_path(made).map_err(|e| Error::io(e, "cannot rename").file(out))?;
     let done = if replace { made.persist(out) } else { made.persist_noclobber(out) };
@@ -239,6 +247,11 @@ fn scheme(out: &Path, output: Output, plan: &Plan) -> Result<PathBuf> {
         return Err(Error::usage("only the name of a raw file says what is in it"));
     }
     let Some(array) = plan.arrays.first() else { return Err(Error::usage("there is no array to write")) };
+    if Output::of_name(out).is_ok_and(|named| named != Output::Raw) {
+        return Err(Error::usage("the name ends as another container's")
+            .file(out)
+            .hint("a raw file ends in .dat, .bin, .raw or .data"));
+    }
     let stem = out.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
     let extension = out.extension().and_then(|s| s.to_str()).unwrap_or(output.extension());
     let (dtype, shape) = (&array.dtype, &array.shape);
@@ -291,7 +304,10 @@ impl Job<'_> {
                     let (view, lost) = numpy::storable(view, self.options.allow_loss, &self.options.limits)
                         .in_object(&array.from)?;
                     self.lost.extend(lost.map(|l| format!("{}: {l}", array.from)));
-                    view
+                    match self.output {
+                        Output::Text => nan::plain(view, &self.options.limits)?,
+                        _ => view,
+                    }
                 }
             };
             let mut how = self.options.array.clone();

@@ -130,7 +130,6 @@ fn metadata(pickle: &Pickle<'_>, dict: NodeId, limits: &Limits) -> Result<Vec<(S
 #[derive(Clone, PartialEq)]
 enum Kind {
     Text,
-    Bytes,
     Bool,
     Int,
     Float,
@@ -143,7 +142,7 @@ impl Kind {
         let no = |what: &str| Err(Error::unsupported(format!("{what} among the objects")));
         match item {
             Item::Str(_) => Ok(Kind::Text),
-            Item::Bytes(_) | Item::ByteArray(_) => Ok(Kind::Bytes),
+            Item::Bytes(_) | Item::ByteArray(_) => no("bytes"),
             Item::Bool(_) => Ok(Kind::Bool),
             Item::Int(_) => Ok(Kind::Int),
             Item::Float(_) => Ok(Kind::Float),
@@ -176,7 +175,6 @@ fn array(pickle: &Pickle<'_>, shape: &Shape, items: &[NodeId], limits: &Limits) 
                 return Err(Error::unsupported(format!("text with a NUL in it (object {i})")));
             }
             Item::Str(s) => heaped.push(s.len(), s.as_bytes()),
-            Item::Bytes(b) | Item::ByteArray(b) => heaped.push(b.len(), b),
             Item::Bool(b) => flat.push(b.into()),
             Item::Int(v) => flat.extend(v.to_le_bytes()),
             Item::Float(v) => flat.extend(v.to_le_bytes()),
@@ -188,7 +186,6 @@ fn array(pickle: &Pickle<'_>, shape: &Shape, items: &[NodeId], limits: &Limits) 
     }
     let dtype = match kind {
         Kind::Text => string(),
-        Kind::Bytes => vlen(Dtype::U8),
         Kind::Arrays(base) => vlen(base),
         Kind::Bool => return View::new(Dtype::Bool, shape.clone(), flat),
         Kind::Int => return View::new(Dtype::int(8, true, ByteOrder::Little), shape.clone(), flat),

@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-pub(crate) use read::{Sidecar, find};
+pub(crate) use read::{DATA, Sidecar, find};
 pub(crate) use write::Beside;
 
 use std::path::{Path, PathBuf};

@@ -13,6 +13,9 @@ use crate::{
 use serde_json::{Map, Value as Json};
 use std::path::{Path, PathBuf};
 
+/// The extensions of the file that an ENVI header of the same stem describes.
+pub(crate) const DATA: [&str; 8] = ["", "dat", "img", "raw", "bin", "bsq", "bil", "bip"];
+
 /// A JSON file is read up to this size.
 const MAX: u64 = 64 << 20;
 
@@ -45,7 +48,10 @@ pub(crate) fn find(path: &Path, limits: &Limits) -> Result<Option<Sidecar>> {
     }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".hdr");
-    for file in [PathBuf::from(beside), path.with_extension("hdr")] {
+    // A stem may have many files; the header is of the one with elements.
+    let is_data = DATA.contains(&path.extension().and_then(|e| e.to_str()).unwrap_or_default());
+    let of_stem = is_data.then(|| path.with_extension("hdr"));
+    for file in [Some(PathBuf::from(beside)), of_stem].into_iter().flatten() {
         if file != path && file.is_file() {
             let text = whole(&file, headers::MAX, limits)?;
             // Others use the extension too.

@@ -58,7 +58,7 @@ fn a_tail_is_never_overwritten_unasked() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.push(9);
     std::fs::write(&path, &bytes).unwrap();
-    assert_eq!(Appender::open(&path, &quick()).unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(Appender::open(&path, &quick()).unwrap_err().kind(), Kind::Usage);
     let mut a = Appender::open(&path, &AppendOptions { discard_tail: true, ..quick() }).unwrap();
     a.append(&View::from_slice([1], &[3u8]).unwrap()).unwrap();
     assert_eq!(npy::load(&path, &Limits::default()).unwrap().to_vec::<u8>().unwrap(), [1, 2, 3]);

@@ -15,7 +15,7 @@ use hyperslab_core::source::FileSource;
 use hyperslab_core::{Error, Limits, Result, Source, Value, View};
 use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -91,11 +91,16 @@ impl NpzEditor {
     /// Opens an archive and reads its directory.
     ///
     /// # Errors
-    /// As [`Npz::open`]; `Unsupported` for an archive with a comment or with bytes around it, which would be lost.
+    /// As [`Npz::open`]; `Conflict` while another program edits it; `Unsupported` for an archive with a comment or with bytes around it, which would be lost.
     pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<NpzEditor> {
         let path = path.as_ref();
         let source = FileSource::open(path)?;
+        lock(&source, path)?;
         let stamp = stamp(&source)?;
+        // Whoever had the lock before may have put another file in its place.
+        if path.metadata().ok().map(|m| Stamp::of(&m)).as_ref() != Some(&stamp) {
+            return Err(Error::conflict("another program has just changed it").file(path).hint("try again"));
+        }
         let npz = Npz::open(source, limits)?;
         if npz.directory.surplus() > 0 {
             let n = npz.directory.surplus();
@@ -307,6 +312,17 @@ impl NpzEditor {
 
     fn about(&self, message: &'static str, key: &str) -> Error {
         Error::usage(message).object(key).file(&self.path)
+    }
+}
+
+/// Keeps other editors out for as long as the file is open; readers are not kept out.
+fn lock(source: &FileSource, path: &Path) -> Result<()> {
+    match source.file().try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::conflict("another program is changing it").file(path).hint("try again"))
+        }
+        Err(TryLockError::Error(e)) => Err(Error::io(e, "cannot lock").file(path)),
     }
 }
 

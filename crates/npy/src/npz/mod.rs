@@ -262,7 +262,13 @@ impl<S: Source> Container for Npz<S> {
         let below = path.trim_matches('/');
         // Damaged metadata is an unreadable member in the listing, not the end of it.
         let metadata = self.metadata(limits).unwrap_or_default();
+        // PATH is a member's key; what lies below it is meant only where there is no such member.
+        let exact = self.directory.find_key(path).or_else(|| self.directory.find_key(below));
+        let exact = exact.map(|e| self.directory.key(e)).filter(|k| !below.is_empty() && !k.ends_with('/'));
         let inside = |key: &str| {
+            if let Some(exact) = exact {
+                return key == exact;
+            }
             below.is_empty()
                 || key == below
                 || key.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
