@@ -119,10 +119,10 @@ pub fn file(path: &Path, options: &OpenOptions, progress: &mut dyn FnMut(u64)) -
     checked(&source, opened, &|| is_recognised(&source, path, true, options), &options.limits, progress)
 }
 
-/// Checks bytes in memory, as [`file`] checks a file of that name.
+/// Checks bytes in memory, as [`file`](fn@file) checks a file of that name.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file`](fn@file).
 pub fn bytes(
     bytes: Bytes,
     name: &Path,
