@@ -13,9 +13,14 @@ const LEVELS: [i32; 10] = [0, 1, 1, 2, 2, 3, 4, 6, 8, 10];
 /// The header of a gzip member without name and time (RFC 1952).
 const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
+/// Memory for the copy of a member that a thread keeps, in bytes.
+const KEPT: usize = 16 << 20;
+
 thread_local! {
     // Making the states takes longer than packing a small array.
     static PACKER: RefCell<Option<(i32, Compressor)>> = const { RefCell::new(None) };
+    // Fresh memory costs more than the copy into it.
+    static MEMBER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static UNPACKER: RefCell<Option<Decompressor>> = const { RefCell::new(None) };
 }
 
@@ -77,7 +82,17 @@ pub(super) fn inflate_zlib_within(
 /// libdeflate's safe interface does not say where a stream ended. As a gzip member it must end where the checksum
 /// and the length follow; that they stand nowhere else in the bytes is looked at first.
 pub(super) fn inflate_raw(stream: &[u8], out: &mut [u8], crc: u32) -> bool {
-    let mut member = Vec::with_capacity(stream.len().saturating_add(18));
+    let mut member = MEMBER.take();
+    let done = inflate_member(&mut member, stream, out, crc);
+    if member.capacity() <= KEPT {
+        MEMBER.set(member);
+    }
+    done
+}
+
+fn inflate_member(member: &mut Vec<u8>, stream: &[u8], out: &mut [u8], crc: u32) -> bool {
+    member.clear();
+    member.reserve(stream.len().saturating_add(18));
     member.extend_from_slice(&GZIP);
     member.extend_from_slice(stream);
     let mut trailer = [0; 8];
@@ -87,5 +102,5 @@ pub(super) fn inflate_raw(stream: &[u8], out: &mut [u8], crc: u32) -> bool {
     member.extend_from_slice(&trailer);
     let body = member.get(GZIP.len()..).unwrap_or_default();
     memchr::memmem::find(body, &trailer) == Some(stream.len())
-        && with_unpacker(|z| z.gzip_decompress(&member, out)) == Ok(out.len())
+        && with_unpacker(|z| z.gzip_decompress(member, out)) == Ok(out.len())
 }
