@@ -42,6 +42,11 @@ impl<'s> Based<'s> {
         self.base = base;
     }
 
+    /// Reads everything from the source from now on, also what was read before.
+    pub(crate) fn forget_head(&mut self) {
+        self.head = Vec::new();
+    }
+
     /// Where offset 0 lies in the underlying source.
     pub(crate) fn base(&self) -> u64 {
         self.base

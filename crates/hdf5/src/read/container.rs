@@ -9,7 +9,7 @@ impl Container for File<'_> {
     }
 
     fn nodes(&self, path: &str, depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
-        walk::nodes(self, path, depth, attributes, limits)
+        self.settled_nodes(|| walk::nodes(self, path, depth, attributes, limits))
     }
 
     fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>> {

@@ -216,7 +216,9 @@ impl<'f> Dataset<'f> {
                 }
                 let mut out = empty(cx)?;
                 if c.address.is_some() && !out.is_empty() {
-                    chunked::read(cx, &self.space, &c, &self.filters, &taken, &mut out)?;
+                    let (space, filters) = (&self.space, &*self.filters);
+                    let object = self.object.address;
+                    chunked::Read { cx, object, space, layout: &c, filters, taken: &taken }.fill(&mut out)?;
                 }
                 View::new(dtype, taken.shape(), out)
             }

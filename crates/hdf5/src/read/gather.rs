@@ -140,17 +140,11 @@ pub(crate) fn merge(steps: &mut SmallVec<[Step; 4]>) {
 }
 
 /// Copies elements of `item` bytes between two slices.
-pub(crate) fn copy(
-    src: &[u8],
-    dst: &mut [u8],
-    steps: &mut SmallVec<[Step; 4]>,
-    from: i64,
-    to: i64,
-    item: usize,
-) -> Result<()> {
+pub(crate) fn copy(src: &[u8], dst: &mut [u8], copy: Copy, item: usize) -> Result<()> {
+    let Copy { mut steps, from, to } = copy;
     let outside = || Error::invalid("an element outside its array");
-    merge(steps);
-    runs(steps, from, to, |f, t, inner| {
+    merge(&mut steps);
+    runs(&steps, from, to, |f, t, inner| {
         let n = inner.count as usize;
         if inner.from == item as i64 && inner.to == item as i64 {
             let len = n.checked_mul(item).ok_or_else(outside)?;
@@ -192,10 +186,33 @@ pub(crate) fn contiguous(
         stride = stride.saturating_mul(dim as i64);
     }
     steps.reverse();
+    let copy = Copy { steps, from: from_start, to: to_start };
+    fetch(cx, address, stride as u64, copy, taken.item, out)
+}
+
+/// The runs of an n-dimensional copy: from where they start to where they go, in bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Copy {
+    pub(crate) steps: SmallVec<[Step; 4]>,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+}
+
+/// Copies elements of `item` bytes out of the `len` stored bytes at `address`, reading no more than they need.
+pub(crate) fn fetch(
+    cx: Context<'_, '_>,
+    address: u64,
+    len: u64,
+    copy: Copy,
+    item: u64,
+    out: &mut [u8],
+) -> Result<()> {
+    let Copy { mut steps, from, to } = copy;
     merge(&mut steps);
-    let mut window = Window { cx, address, start: 0, bytes: Vec::new(), end: stride as u64 };
+    let item = item as i64;
+    let mut window = Window { cx, address, start: 0, bytes: Vec::new(), end: len };
     let outside = || Error::invalid("an element outside its array");
-    runs(&steps, from_start, to_start, |f, t, inner| {
+    runs(&steps, from, to, |f, t, inner| {
         let (f, n) = (f as u64, inner.count as usize);
         if inner.from == item && inner.to == item {
             let len = n.checked_mul(item as usize).ok_or_else(outside)?;

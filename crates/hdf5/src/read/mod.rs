@@ -8,6 +8,7 @@
 
 mod attribute;
 mod based;
+mod cache;
 mod chunked;
 mod container;
 mod dataset;
@@ -15,16 +16,18 @@ mod dense;
 mod gather;
 mod group;
 mod heap;
+mod live;
 mod object;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
+use crate::format::Sizes;
 use crate::format::superblock::{MAX_LEN, SIGNATURE, Superblock};
-use crate::format::{Sizes, superblock};
 use crate::numpy_types;
 use based::Based;
+use cache::ChunkCache;
 use dataset::Dataset;
 use hyperslab_core::source::{FileSource, SliceSource};
 use hyperslab_core::{Error, Limits, Result, ResultExt, Selection, Source, Value, View};
@@ -37,12 +40,15 @@ pub(crate) struct Context<'f, 'l> {
     pub(crate) source: &'f Based<'f>,
     pub(crate) sizes: Sizes,
     pub(crate) limits: &'l Limits,
+    /// Decoded chunks; none where the file may change under us.
+    pub(crate) cache: Option<&'f ChunkCache>,
 }
 
 /// An open HDF5 file, for reading. Threads share it without a lock.
 pub struct File<'s> {
     source: Based<'s>,
     superblock: Superblock,
+    cache: ChunkCache,
 }
 
 impl File<'static> {
@@ -72,8 +78,10 @@ impl<'s> File<'s> {
         let end = superblock.end.saturating_sub(superblock.base);
         drop(bytes);
         source.set_base(at);
-        let live = superblock.version == 3 && superblock.flags & superblock::SWMR != 0;
-        if end > have - at && !live {
+        let mut file = File { source, superblock, cache: ChunkCache::new(cache::DEFAULT) };
+        if file.is_live() {
+            file.source.forget_head();
+        } else if end > have - at {
             return Err(Error::invalid(format!(
                 "{end} bytes where the file has {}, so it is truncated",
                 have - at
@@ -82,7 +90,7 @@ impl<'s> File<'s> {
             .at(at)
             .hint("try 'slab recover'"));
         }
-        Ok(File { source, superblock })
+        Ok(file)
     }
 
     /// A file in memory. Elements that lie in it ready to use are views of the image.
@@ -93,13 +101,22 @@ impl<'s> File<'s> {
         File::from_source(SliceSource(image))
     }
 
+    /// Keeps up to `bytes` of decoded chunks between reads, instead of 16 MiB; 0 for none.
+    ///
+    /// Chunks that a selection takes as a whole are never kept, nor is anything of a file that is being written.
+    pub fn with_chunk_cache(mut self, bytes: u64) -> Self {
+        self.cache = ChunkCache::new(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self
+    }
+
     /// The superblock.
     pub fn superblock(&self) -> &Superblock {
         &self.superblock
     }
 
     fn context<'f, 'l>(&'f self, limits: &'l Limits) -> Context<'f, 'l> {
-        Context { source: &self.source, sizes: self.superblock.sizes, limits }
+        let cache = Some(&self.cache).filter(|_| !self.is_live());
+        Context { source: &self.source, sizes: self.superblock.sizes, limits, cache }
     }
 
     /// Adds the path of the object to an error, and turns offsets that count from the base into offsets in the file.
@@ -132,7 +149,7 @@ impl<'s> File<'s> {
     /// `Limit`, `Io`.
     pub fn read<'f>(&'f self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'f>> {
         let cx = self.context(limits);
-        self.dataset(cx, path).and_then(|d| d.read(cx, selection)).map_err(self.place(path))
+        self.settled(|| self.dataset(cx, path)?.read(cx, selection)).map_err(self.place(path))
     }
 
     /// Where the elements of a dataset lie in the file, byte for byte as they are: contiguous, written and not
@@ -144,7 +161,7 @@ impl<'s> File<'s> {
         let limits = Limits::default();
         let cx = self.context(&limits);
         let base = self.source.base();
-        let found = self.dataset(cx, path).and_then(|d| d.contiguous()).map_err(self.place(path))?;
+        let found = self.settled(|| self.dataset(cx, path)?.contiguous()).map_err(self.place(path))?;
         Ok(found.map(|r| r.start + base..r.end + base))
     }
 
@@ -165,7 +182,7 @@ impl<'s> File<'s> {
             }
             Ok(all)
         };
-        read().map_err(self.place(path))
+        self.settled(read).map_err(self.place(path))
     }
 
     /// One attribute of an object.
@@ -174,9 +191,7 @@ impl<'s> File<'s> {
     /// `Usage` when it is not there; otherwise as [`File::read`].
     pub fn attribute(&self, path: &str, name: &str, limits: &Limits) -> Result<Value> {
         let cx = self.context(limits);
-        walk::resolve(self, cx, path)
-            .and_then(|object| attribute::one(cx, &object, name))
-            .map_err(self.place(path))
+        self.settled(|| attribute::one(cx, &walk::resolve(self, cx, path)?, name)).map_err(self.place(path))
     }
 }
 
