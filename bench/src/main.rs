@@ -1,7 +1,8 @@
 //! Our side of `cargo xtask bench`: `hyperslab-bench OPERATION DIR` times one operation on the data in `DIR` and
-//! prints `{"samples": [seconds, ..]}`, with a peer inside this program also `"peer": [..]`. The other peers' side is `peers/*.py`; which operation stands beside which is
-//! decided in `xtask/src/bench.rs`.
+//! prints `{"samples": [seconds, ..]}`, with a peer inside this program also `"peer": [..]`, and perhaps a `"note"`. The
+//! other peers' side is `peers/*.py`; which operation stands beside which is in `xtask/src/bench/rows.rs`.
 
+mod hdf5;
 mod image;
 mod log;
 mod nco;
@@ -36,6 +37,20 @@ fn run(args: &[String]) -> Result<()> {
         // These have their peer, a memcpy, in this program.
         "image-serialize-fresh" => return print(image::serialize_fresh(folder)?),
         "image-serialize-warm" => return print(image::serialize_warm(folder)?),
+        "hdf5-packed-hdf5-reader" => return print(hdf5::packed_beside_hdf5_reader(folder)?),
+        "hdf5-packed-rust-hdf5" => return print(hdf5::packed_beside_rust_hdf5(folder)?),
+        "hdf5-row" => {
+            let (samples, note) = hdf5::row(folder)?;
+            println!("{}", serde_json::json!({ "samples": samples, "note": note }));
+            return Ok(());
+        }
+        "hdf5-attribute" => hdf5::attribute(folder)?,
+        "hdf5-view" => hdf5::view(folder)?,
+        "hdf5-copy" => hdf5::copy(folder)?,
+        "hdf5-packed" => hdf5::packed(folder, 1)?,
+        "hdf5-packed-two" => hdf5::packed(folder, 2)?,
+        "hdf5-list" => hdf5::list(folder, "many.h5")?,
+        "hdf5-list-v18" => hdf5::list(folder, "many-v18.h5")?,
         "image-deserialize" => image::deserialize(folder)?,
         "image-serialize" => image::serialize(folder)?,
         "log-append" => log::append(folder)?,

@@ -52,18 +52,21 @@ fn scratch() -> PathBuf {
 }
 
 fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<String> {
-    run(command(python).arg("-B").arg(root().join("bench/peers/data.py")).arg(scratch))?;
+    for script in ["data.py", "hdf5_data.py"] {
+        run(command(python).arg("-B").arg(root().join("bench/peers").join(script)).arg(scratch))?;
+    }
     run(command(ours).arg("prepare").arg(scratch))?;
     let mut text = String::from(
         "| what | ours | peer | peer's | time, ours / peer's | goal | met |\n|---|---|---|---|---|---|---|\n",
     );
     let mut heavy: HashMap<(&str, &str), f64> = HashMap::new();
     for row in ROWS.iter().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)) {
-        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        let (mut mine, mut theirs, mut note) = (Vec::new(), Vec::new(), None);
         let known = row.script.and_then(|s| heavy.get(&s)).copied();
         for _ in 0..if row.heavy { HEAVY_ROUNDS } else { ROUNDS } {
             let round = samples(command(ours).arg(row.name).arg(scratch))?;
             mine.push(median(round.samples)?);
+            note = round.note;
             theirs.push(median(match row.script {
                 None => round.peer,
                 Some(_) if known.is_some() => known.into_iter().collect(),
@@ -87,13 +90,13 @@ fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<
             row.unit.show(theirs),
             row.peer
         );
-        text.push_str(&row.line(mine, theirs));
+        text.push_str(&row.line(mine, theirs, note.as_deref()));
     }
     Ok(text)
 }
 
 impl Row {
-    fn line(&self, mine: f64, theirs: f64) -> String {
+    fn line(&self, mine: f64, theirs: f64, note: Option<&str>) -> String {
         let ratio = mine / theirs;
         let ratio_shown = if ratio < 0.1 { format!("1 / {:.0}", 1.0 / ratio) } else { format!("{ratio:.2}") };
         let (goal, met) = match self.goal {
@@ -104,7 +107,8 @@ impl Row {
         };
         let met = if met { "yes" } else { "**no**" };
         let (mine, theirs) = (self.unit.show(mine), self.unit.show(theirs));
-        format!("| {} | {mine} | {} | {theirs} | {ratio_shown} | {goal} | {met} |\n", self.what, self.peer)
+        let what = note.map_or(self.what.to_owned(), |note| format!("{} ({note})", self.what));
+        format!("| {what} | {mine} | {} | {theirs} | {ratio_shown} | {goal} | {met} |\n", self.peer)
     }
 }
 
@@ -124,9 +128,10 @@ impl Unit {
 struct Round {
     samples: Vec<f64>,
     peer: Vec<f64>,
+    note: Option<String>,
 }
 
-/// Runs one side of a round; it prints `{"samples": [seconds, ..]}`, and `"peer"` when it timed that too.
+/// Runs one side of a round; it prints `{"samples": [seconds, ..]}`, `"peer"` when it timed that too, and perhaps a `"note"`.
 fn samples(side: &mut std::process::Command) -> Result<Round> {
     let text = output(side)?;
     let shown = crate::run::shown(side);
@@ -135,7 +140,8 @@ fn samples(side: &mut std::process::Command) -> Result<Round> {
         let list = json.get(key).and_then(serde_json::Value::as_array);
         list.into_iter().flatten().filter_map(serde_json::Value::as_f64).collect()
     };
-    Ok(Round { samples: numbers("samples"), peer: numbers("peer") })
+    let note = json.get("note").and_then(serde_json::Value::as_str).map(str::to_owned);
+    Ok(Round { samples: numbers("samples"), peer: numbers("peer"), note })
 }
 
 fn median(mut values: Vec<f64>) -> Result<f64> {
