@@ -445,3 +445,60 @@ fn the_same_bytes_are_written() {
     let shown = apart.iter().take(60).cloned().collect::<Vec<_>>().join("\n");
     assert!(apart.is_empty(), "{} of {}:\n{shown}", apart.len(), rows.len());
 }
+
+/// Long doubles of every size: all bits at random, the least ones, powers of two with their neighbors, short decimals.
+fn long_doubles(random: &mut Random, count: usize) -> Vec<u8> {
+    const TOP: u64 = 1 << 63;
+    let mut bytes = Vec::new();
+    for i in 0..count {
+        let sign = random.next() as u16 & 0x8000;
+        let any = 1 + random.below(0x7ffe) as u16;
+        let near = 0x3fff - 80 + random.below(160) as u16;
+        let (exponent, mantissa) = match i % 8 {
+            0 => (any, random.next() | TOP),
+            1 => (near, random.next() | TOP),
+            2 => (0, (random.next() >> 1) >> random.below(63)),
+            3 => (0, i as u64 / 8),
+            4 => (any, TOP + random.next() % 3),
+            5 => (any, u64::MAX - random.next() % 3),
+            6 => (near, (random.next() << random.below(64)) | TOP),
+            _ => {
+                let digits = random.next() >> random.below(64);
+                let text = format!("{digits}e{}", random.below(9900) as i32 - 4960);
+                let layout = Layout::new(common::plain("<f16"), ",".parse().unwrap());
+                let one = text::read(&SliceSource(text.as_bytes()), &layout, &Limits::default()).unwrap();
+                bytes.extend_from_slice(one.bytes().unwrap());
+                continue;
+            }
+        };
+        bytes.extend(mantissa.to_le_bytes());
+        bytes.extend((exponent | sign).to_le_bytes());
+        bytes.extend([0; 6]);
+    }
+    bytes
+}
+
+#[test]
+fn long_doubles_have_the_same_digits() {
+    let bytes = long_doubles(&mut Random(0x0dd0_5eed_0f80_b175), 24_000);
+    let (dtype, comma) = (common::plain("<f16"), ",".parse().unwrap());
+    let view = View::new(dtype.clone(), [24_000].into(), &bytes[..]).unwrap();
+    let mut ours = Vec::new();
+    text::write_to(&mut ours, &view, &comma, &Format::default()).unwrap();
+    // They are read as what they were.
+    let back = text::read(&SliceSource(&ours), &Layout::new(dtype, comma), &Limits::default()).unwrap();
+    for (one, two) in bytes.chunks_exact(16).zip(back.bytes().unwrap().chunks_exact(16)) {
+        assert_eq!(one, two);
+    }
+    let row = json!(["<f16", hex(&bytes), ",", ""]);
+    let Some(said) = ask(include_str!("oracle/write_text.py"), &[row]) else { return };
+    let (ours, theirs) = (String::from_utf8(ours).unwrap(), said[0].as_str().unwrap());
+    let apart: Vec<_> = ours.split(',').zip(theirs.split(',')).filter(|(a, b)| a != b).collect();
+    assert!(
+        apart.is_empty(),
+        "{} of 24000 (ours, NumPy's): {:?}",
+        apart.len(),
+        &apart[..apart.len().min(20)]
+    );
+    assert_eq!(ours.len(), theirs.len());
+}

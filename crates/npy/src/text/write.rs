@@ -65,7 +65,7 @@ pub fn write_to(
             };
             let parts = round.chunks(piece);
             let count = parts.len();
-            match threads {
+            match count.min(threads) {
                 1 => texts.iter_mut().zip(parts).enumerate().try_for_each(print)?,
                 _ => texts.par_iter_mut().zip(round.par_chunks(piece)).enumerate().try_for_each(print)?,
             }

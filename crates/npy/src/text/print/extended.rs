@@ -5,7 +5,8 @@
 use super::float::push_scientific;
 use hyperslab_core::ByteOrder;
 use num_bigint::BigUint;
-use num_traits::{ToPrimitive, Zero};
+use num_traits::ToPrimitive;
+use std::cmp::Ordering;
 
 /// A long double: `mantissa * 2^power`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,85 +116,83 @@ impl Extended {
         }
     }
 
-    /// The fewest digits that lie nearer to this value than to any other, and the power of ten of the first.
+    /// The fewest digits that are read as this value, and the power of ten of the first.
     ///
-    /// The value is `value / unit`, its neighbours' midpoints `low / unit` below and `high / unit` above it; digits
-    /// are taken until what is left lies within them.
+    /// What lies between the midpoints to the neighbors is read as it, and so is a midpoint where the mantissa is even.
+    /// Value and midpoints are scaled to whole numbers of some 25 digits, more than tell any value from another; then
+    /// the most of the last digits are dropped that leave a number between the midpoints.
     fn shortest(self) -> (Vec<u8>, i32) {
-        let one = BigUint::from(1u8);
-        let power = self.power();
-        // Below the least mantissa the neighbour is only half as far.
-        let narrow = self.mantissa == 1 << 63 && self.exponent > 1;
-        let up = if narrow { 2u32 } else { 1 };
-        let shift = |n: u64, by: i32| BigUint::from(n) << by.max(0).unsigned_abs();
-        let mut value = shift(self.mantissa, power) << up;
-        let mut unit = shift(1, -power) << up;
-        let mut low = shift(1, power);
-        let mut high = if narrow { &low << 1u8 } else { low.clone() };
-        let bits = i64::from(64 - self.mantissa.leading_zeros()) + i64::from(power);
-        // At most one too small: the logarithm of 2 is a little more than this.
-        let mut ten = i32::try_from((bits - 1) * 30_102 / 100_000).unwrap_or(0) - i32::from(bits <= 0);
-        let by = BigUint::from(10u8).pow(ten.unsigned_abs());
-        if ten >= 0 {
-            unit *= by;
-        } else {
-            value *= &by;
-            low *= &by;
-            high *= &by;
-        }
-        while value >= &unit * 10u8 {
-            unit *= 10u8;
-            ten += 1;
-        }
-        while value < unit {
-            value *= 10u8;
-            low *= 10u8;
-            high *= 10u8;
-            ten -= 1;
-        }
-        let mut digits = Vec::new();
+        let power = self.power() - 2;
+        // Below the least mantissa the neighbor is only half as far.
+        let narrow = self.mantissa == TOP && self.exponent > 1;
+        let quarters = u128::from(self.mantissa) << 2;
+        let bits = i64::from(64 - self.mantissa.leading_zeros()) + i64::from(self.power());
+        // The power of ten of the first digit, perhaps less one, by the logarithm of 2.
+        let ten = i32::try_from((bits - 1) * 30_103 / 100_000).unwrap_or(0) - 24;
+        let scale = Scale::new(power, ten);
+        let (value, exact) = scale.of(quarters);
+        let (low, low_exact) = scale.of(quarters - if narrow { 1 } else { 2 });
+        let (high, high_exact) = scale.of(quarters + 2);
+        let even = self.mantissa & 1 == 0;
+        let mut place = 10u128.pow(value.checked_ilog10().unwrap_or(0));
         loop {
-            let digit = (&value / &unit).to_u8().unwrap_or(9);
-            value -= &unit * digit;
-            let below = value < low;
-            let above = &value + &high > unit;
-            if below || above {
-                let twice = &value << 1u8;
-                let down = match (below, above) {
-                    (true, false) => true,
-                    (false, true) => false,
-                    _ => twice < unit || twice == unit && digit & 1 == 0,
-                };
-                digits.push(b'0' + digit);
-                if !down {
-                    round_up(&mut digits, &mut ten);
-                }
-                break;
+            let rest = value % place;
+            let (down, up) = (value - rest, value - rest + place);
+            let below = down > low || down == low && low_exact && even;
+            let above = up < high || up == high && (!high_exact || even);
+            if below || above || place == 1 {
+                // The nearer of both, in the middle the one whose last digit is even.
+                let middle = if exact { Ordering::Equal } else { Ordering::Greater };
+                let half = (2 * rest).cmp(&place).then(middle);
+                let even_digit = (down / place) & 1 == 0;
+                let nearer = half.is_lt() || half.is_eq() && even_digit;
+                let digits = if below && (!above || nearer) { down } else { up };
+                let first = digits.checked_ilog10().unwrap_or(0);
+                let mut digits = digits.to_string().into_bytes();
+                let end = digits.iter().rposition(|d| *d != b'0').map_or(1, |at| at + 1);
+                digits.truncate(end);
+                return (digits, ten + i32::try_from(first).unwrap_or(0));
             }
-            digits.push(b'0' + digit);
-            if value.is_zero() {
-                break;
-            }
-            value *= 10u8;
-            low *= 10u8;
-            high *= 10u8;
+            place /= 10;
         }
-        debug_assert!(unit >= one);
-        let end = digits.iter().rposition(|d| *d != b'0').map_or(1, |at| at + 1);
-        digits.truncate(end);
-        (digits, ten)
     }
 }
 
-/// Adds one to the last digit.
-fn round_up(digits: &mut Vec<u8>, ten: &mut i32) {
-    while let Some(last) = digits.pop() {
-        if last != b'9' {
-            return digits.push(last + 1);
-        }
+/// The leading bit, which is explicit.
+const TOP: u64 = 1 << 63;
+
+/// Multiplies by 2 to one power over 10 to another, rounding down.
+struct Scale {
+    /// The factor, or the divisor, without its powers of two.
+    five: BigUint,
+    divides: bool,
+    shift: i32,
+}
+
+impl Scale {
+    fn new(two: i32, ten: i32) -> Scale {
+        Scale { five: BigUint::from(5u8).pow(ten.unsigned_abs()), divides: ten > 0, shift: two - ten }
     }
-    digits.push(b'1');
-    *ten += 1;
+
+    /// The whole part, and whether that is all.
+    fn of(&self, n: u128) -> (u128, bool) {
+        let n = if self.divides { BigUint::from(n) } else { &self.five * n };
+        let places = self.shift.unsigned_abs();
+        let (n, mut exact) = match self.shift < 0 {
+            true => (&n >> places, n.trailing_zeros().is_none_or(|zeros| zeros >= places.into())),
+            false => (n << places, true),
+        };
+        let n = match self.divides {
+            true => {
+                let whole = &n / &self.five;
+                exact &= &whole * &self.five == n;
+                whole
+            }
+            false => n,
+        };
+        // Of 26 digits at most.
+        (n.to_u128().unwrap_or(u128::MAX), exact)
+    }
 }
 
 /// `v * 2^power`, exact where the result is a double.
@@ -213,4 +212,33 @@ fn scale(mut v: f64, mut power: i64) -> f64 {
         }
     }
     v * 2f64.powi(i32::try_from(power).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(exponent: u16, mantissa: u64) -> String {
+        let mut out = Vec::new();
+        Extended { negative: false, exponent, mantissa }.push(&mut out, true);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn midpoints_belong_to_even_mantissas() {
+        // Values are 4 apart, and 36893488147419103250 lies in the middle of the first two.
+        assert_eq!(shown(16383 + 65, TOP + 4), "3.689348814741910325e+19");
+        assert_eq!(shown(16383 + 65, TOP + 5), "3.6893488147419103252e+19");
+    }
+
+    #[test]
+    fn least_and_greatest() {
+        assert_eq!(shown(0, 1), "4e-4951");
+        assert_eq!(shown(0, 3), "1e-4950");
+        assert_eq!(shown(1, TOP), "3.3621031431120935063e-4932");
+        assert_eq!(shown(0x7ffe, u64::MAX), "1.189731495357231765e+4932");
+        assert_eq!(shown(0x7ffe, TOP), "5.9486574767861588254e+4931");
+        // Not normal: no arithmetic makes it, a file may hold it.
+        assert_eq!(shown(0x3fff + 63, 1), "1.0");
+    }
 }
