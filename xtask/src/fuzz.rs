@@ -13,6 +13,8 @@ const MEMORY_MIB: u32 = 2048;
 /// One input is small: what takes longer has found a hang.
 const TIMEOUT_SECONDS: u32 = 10;
 const MAX_INPUT: u32 = 256 * 1024;
+/// Targets that look at fewer bytes, or take long for many and show nothing else.
+const SMALLER: [(&str, u32); 3] = [("npz", 4096), ("npz_edit", 4096), ("text", 600)];
 
 /// What one target's run came to.
 pub(crate) struct Outcome {
@@ -106,7 +108,12 @@ fn run_target(tool: &Path, name: &str, seconds: u64) -> Result<Outcome> {
     fuzz.arg(format!("-rss_limit_mb={MEMORY_MIB}"));
     fuzz.arg(format!("-malloc_limit_mb={MEMORY_MIB}"));
     fuzz.arg(format!("-timeout={TIMEOUT_SECONDS}"));
-    fuzz.arg(format!("-max_len={MAX_INPUT}"));
+    let smaller = SMALLER.iter().find(|(target, _)| *target == name);
+    fuzz.arg(format!("-max_len={}", smaller.map_or(MAX_INPUT, |(_, most)| *most)));
+    let words = root().join("fuzz/dictionaries").join(format!("{}.dict", format_of(name)));
+    if words.is_file() {
+        fuzz.arg(format!("-dict={}", words.display()));
+    }
     fuzz.args(["-print_final_stats=1", "-verbosity=0", "-close_fd_mask=1"]);
     eprintln!("fuzz: {name} for {seconds} s");
     let log = target().join(format!("fuzz-{name}.log"));
@@ -136,18 +143,23 @@ fn reason(log: &str) -> String {
     line.unwrap_or("no reason given").trim().to_owned()
 }
 
+/// What a target's name begins with.
+fn format_of(name: &str) -> &str {
+    name.split('_').next().unwrap_or(name)
+}
+
 /// The fixtures and sample files that a target starts from, by the format that its name begins with.
 fn seeds(name: &str) -> Vec<PathBuf> {
-    let folders: &[&str] = match name.split('_').next().unwrap_or(name) {
+    let folders: &[&str] = match format_of(name) {
         "npy" => &["npy"],
         "npz" => &["npz"],
-        "raw" | "text" => &["raw"],
+        "raw" => &["raw"],
         "nco" | "unpickle" | "pickle" => &["nco", "demo"],
         "pacman" => &["demo", "larpix"],
         "hdf5" | "ea" | "global" | "larpix" => &["hdf5", "larpix"],
         _ => &[],
     };
-    let corpora: &[&str] = match name.split('_').next().unwrap_or(name) {
+    let corpora: &[&str] = match format_of(name) {
         "npy" => &["npy/npy"],
         "npz" => &["npy/npz"],
         "nco" | "unpickle" | "pickle" => &["nengo"],
@@ -157,7 +169,9 @@ fn seeds(name: &str) -> Vec<PathBuf> {
     let own = folders.iter().map(|folder| root().join("fixtures/files").join(folder));
     let sample = test::corpus().into_iter().flat_map(|corpus| corpora.iter().map(move |c| corpus.join(c)));
     let hostile = std::iter::once(root().join("fixtures/hostile"));
-    own.chain(sample).chain(hostile).filter(|path| path.is_dir()).collect()
+    // Inputs that no file of the format is: what the target itself reads before it.
+    let made = std::iter::once(root().join("fuzz/seeds").join(name));
+    own.chain(sample).chain(hostile).chain(made).filter(|path| path.is_dir()).collect()
 }
 
 /// cargo-fuzz from `target/tools`, installed there when it is missing.
