@@ -3,8 +3,8 @@
 //!
 //! References mean nothing outside their file: they are compared as stored.
 
-use super::DiffOptions;
 use super::number::{Gap, Stored};
+use super::{DiffOptions, extended};
 use crate::dtype::Int;
 use crate::view::Heap;
 use crate::{Dtype, Error, Result, ResultExt, scalar};
@@ -17,6 +17,8 @@ const MAX_DEPTH: u32 = 32;
 #[derive(Debug)]
 pub(super) enum Plan {
     Number(Stored, Stored),
+    /// Long doubles.
+    Extended(extended::Stored, extended::Stored),
     /// Ticks, of which one value is no time.
     Time(Stored, Stored),
     /// Bytes, reversed in units where the orders differ.
@@ -62,6 +64,9 @@ impl Plan {
         }
         if let (Some(x), Some(y)) = (Stored::of(a), Stored::of(b)) {
             return Ok(Plan::Number(x, y));
+        }
+        if let (Some(x), Some(y)) = (extended::Stored::of(a), extended::Stored::of(b)) {
+            return Ok(Plan::Extended(x, y));
         }
         let size = length(a.itemsize())?;
         let plain = |i: &Int, j: &Int| match i.is_plain() {
@@ -116,7 +121,7 @@ impl Plan {
     pub(super) fn doubts_equal_bytes(&self, options: &DiffOptions) -> bool {
         match self {
             Plan::Number(x, _) => x.has_nan() && !options.equal_nan,
-            Plan::Time(..) => !options.equal_nan,
+            Plan::Time(..) | Plan::Extended(..) => !options.equal_nan,
             Plan::Bytes { .. } | Plan::Decoded(..) => false,
             Plan::Fields(fields) => fields.iter().any(|(_, _, p)| p.doubts_equal_bytes(options)),
             Plan::Items(_, _, _, plan) => plan.doubts_equal_bytes(options),
@@ -142,6 +147,7 @@ impl Plan {
                     }
                 }
             }
+            Plan::Extended(x, y) => x.differs((a, b), *y, around.options, gap).ok_or_else(short)?,
             Plan::Time(x, y) => {
                 let (x, y) = (x.read(a).ok_or_else(short)?, y.read(b).ok_or_else(short)?);
                 x != y || (x.is_not_a_time() && !around.options.equal_nan)

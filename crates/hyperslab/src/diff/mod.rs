@@ -6,6 +6,7 @@
 //! nor is the way in which elements are stored. Nothing is held in memory but the parts of two arrays.
 
 mod element;
+mod extended;
 mod nodes;
 mod number;
 mod values;

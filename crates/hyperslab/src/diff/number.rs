@@ -60,8 +60,7 @@ impl Number {
                 }
                 let size = modulus(br, bi);
                 let gap = modulus(ar - br, ai - bi);
-                let near = gap.is_finite() && size.is_finite() && gap <= bound(size, options);
-                (!near).then(|| Gap::new(gap, size))
+                (!within(gap, size, options)).then(|| Gap::new(gap, size))
             }
         }
     }
@@ -88,6 +87,11 @@ impl Number {
     }
 }
 
+/// Whether numbers so far apart count as equal, the second one of a size.
+pub(super) fn within(gap: f64, size: f64, options: &DiffOptions) -> bool {
+    gap.is_finite() && size.is_finite() && gap <= bound(size, options)
+}
+
 fn bound(size: f64, options: &DiffOptions) -> f64 {
     options.atol + if options.rtol == 0.0 { 0.0 } else { options.rtol * size }
 }
@@ -97,7 +101,7 @@ fn modulus(re: f64, im: f64) -> f64 {
 }
 
 impl Gap {
-    fn new(gap: f64, size: f64) -> Gap {
+    pub(super) fn new(gap: f64, size: f64) -> Gap {
         let some = |v: f64| (!v.is_nan()).then_some(v);
         Gap { abs: some(gap), rel: some(gap / size) }
     }

@@ -122,3 +122,18 @@ fn windows_change_nothing() {
         }
     }
 }
+
+#[test]
+fn fields_that_are_arrays_are_refused() {
+    let dtype = crate::parse_dtype("[('a', '<i4'), ('v', '<f4', (2,))]").unwrap();
+    let view = View::new(dtype, [1].into(), &[0u8; 12][..]).unwrap();
+    let mut out = Vec::new();
+    let e = write_to(&mut out, &view, &",".parse().unwrap(), &Format::default()).unwrap_err();
+    assert_eq!(e.kind(), Kind::Unsupported);
+    assert_eq!(
+        e.to_string(),
+        "the field \"v\" is an array of [\"<f4\",[2]]: text holds one value for each field; write NPY or JSON, or \
+         each item as a field of its own"
+    );
+    assert!(out.is_empty());
+}

@@ -56,10 +56,13 @@ fn check(dtype: &Dtype, depth: u32) -> Result<()> {
         Dtype::Struct(s) if depth < MAX_DEPTH => {
             return s.fields.iter().try_for_each(|f| {
                 if matches!(f.dtype, Dtype::Array(_)) {
+                    // NumPy writes `array([1.e-01, 2.e+00], dtype=float32)`: rounded, beyond a thousand items with
+                    // dots in their middle, and both as its print options have it.
                     return Err(Error::unsupported(format!(
-                        "the field {:?} is an array, which text cannot hold",
-                        f.name
-                    )));
+                        "the field {:?} is an array of {}: text holds one value for each field",
+                        f.name, f.dtype
+                    ))
+                    .hint("write NPY or JSON, or each item as a field of its own"));
                 }
                 check(&f.dtype, depth + 1)
             });
