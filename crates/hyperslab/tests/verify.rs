@@ -36,6 +36,15 @@ fn what_the_real_tools_wrote_is_sound() {
 }
 
 #[test]
+fn what_cannot_be_read_belongs_to_something() {
+    for name in ["method.npz", "encrypted.npz"] {
+        let found = file(&testing::repo().join("fixtures/hostile").join(name)).unwrap();
+        assert!(found.damage.is_empty() && found.unchecked.len() == 1, "{name}: {found:?}");
+        assert!(found.notes.is_empty(), "{name}: {:?}", found.notes);
+    }
+}
+
+#[test]
 fn every_hostile_file_is_judged() {
     let folder = testing::repo().join("fixtures/hostile");
     let text = std::fs::read_to_string(folder.join("verdicts.json")).unwrap();
