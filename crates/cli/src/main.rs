@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     help::set_colors();
+    output::outlive_size_limits();
     match args::Cli::parse_arguments() {
         Ok(cli) => exit::code(commands::run(&cli)),
         Err(e) => help::explain(&e),

@@ -4,6 +4,17 @@ use std::io::{BufWriter, Read as _, StdoutLock, Write};
 
 use hyperslab::{Error, Result};
 
+/// A write beyond the size that a file may have (`ulimit -f`) is an error like that of a full disk, and not the end of
+/// the program in the middle of a file.
+pub(crate) fn outlive_size_limits() {
+    #[cfg(unix)]
+    {
+        // Any handler will do: with one, the write itself returns the error. Without it, nothing else is worse.
+        let flag = std::sync::Arc::default();
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag);
+    }
+}
+
 /// Standard output for text.
 pub(crate) fn text() -> BufWriter<anstream::AutoStream<StdoutLock<'static>>> {
     BufWriter::with_capacity(1 << 16, anstream::stdout().lock())

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 /// Fixtures that the cases use, under the names that they have there.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     ("demo/jacksboro_fault_dem.npz", "dem.npz"),
     ("demo/solver_a.nco", "solver.nco"),
     ("demo/pack.nco", "pack.nco"),
@@ -17,6 +17,7 @@ const FILES: [(&str, &str); 13] = [
     ("npy/type_f4.npy", "f4.npy"),
     ("npy/shape_f_order.npy", "f_order.npy"),
     ("npz/groups.npz", "groups.npz"),
+    ("npz/keys.npz", "keys.npz"),
     ("raw/name_int32_4_5.dat", "name_int32_4_5.dat"),
     ("nco/meta_nested.nco", "nested.nco"),
     ("larpix/generated_sizes_2.0.h5", "log.h5"),

@@ -390,6 +390,36 @@ fn a_torn_stream_keeps_what_was_whole() {
 
 #[cfg(unix)]
 #[test]
+fn a_file_that_may_not_grow_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let dem = fixture("demo/jacksboro_fault_dem.npz");
+    // A block is 512 bytes, or 1024.
+    let limited = |command: &str| {
+        let script = format!("ulimit -f 16; exec \"$0\" {command}");
+        let mut sh = Command::new("sh");
+        sh.args(["-c", script.as_str(), env!("CARGO_BIN_EXE_slab"), text(&dem)]).current_dir(dir.path());
+        sh.output().unwrap()
+    };
+    for command in [
+        "convert \"$1\" out.npz",
+        "convert \"$1\" out.h5",
+        "convert \"$1:elevation\" out.npy",
+        "convert \"$1:elevation\" out.txt",
+        "repack \"$1\" out.npz",
+        "show --raw \"$1:elevation\" > shown",
+    ] {
+        let out = limited(command);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{command}: {said}");
+        assert!(said.starts_with("slab: ") && said.contains("File too large"), "{command}: {said}");
+        assert_eq!(said.lines().count(), 1, "{command}: {said}");
+        let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| name == "shown"), "{command}: {left:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_signal_ends_a_recording_well() {
     for signal in ["-INT", "-TERM"] {
         let dir = tempfile::tempdir().unwrap();

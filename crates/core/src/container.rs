@@ -28,6 +28,8 @@ pub struct Node {
     /// Path in the container: absolute in HDF5 (`/run/x`), the member's key in an NPZ, the entry number in a
     /// pack, empty where the file is one array.
     pub path: String,
+    /// The name of an NPZ's member, of which the path is the key.
+    pub member: Option<String>,
     /// What it is.
     pub kind: NodeKind,
     /// Element type, of arrays and named types.
@@ -59,6 +61,7 @@ impl Node {
     pub fn new(path: impl Into<String>, kind: NodeKind) -> Node {
         Node {
             path: path.into(),
+            member: None,
             kind,
             dtype: None,
             shape: None,
@@ -158,6 +161,8 @@ pub struct ArrayOptions {
     pub shuffle: bool,
     /// Extents of a chunk.
     pub chunks: Option<Shape>,
+    /// The name of the member in an NPZ, where it is not the usual one of its key; other formats have none.
+    pub member: Option<String>,
 }
 
 /// A container being written. [`ContainerWriter::finish`] commits; dropping it discards.

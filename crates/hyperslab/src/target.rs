@@ -3,7 +3,7 @@
 //! File names and object names may themselves contain `:`, `[` and `@`. The longest prefix that names an existing
 //! file is the file; of what is left, the longest text that names an object is the path.
 
-use crate::{Container, Limits, Result, Selection};
+use crate::{Container, Limits, Node, Result, Selection};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -167,9 +167,19 @@ pub(crate) fn bare(path: &str) -> &str {
     path.trim_matches('/')
 }
 
-/// A path below `base`; empty for `base` itself.
-pub(crate) fn relative<'p>(path: &'p str, base: &str) -> &'p str {
-    let (path, base) = (bare(path), bare(base));
+/// The path of a node below `base`; empty for `base` itself. A member's key below the root is the key: its slashes
+/// are part of it.
+pub(crate) fn relative<'n>(node: &'n Node, base: &str) -> &'n str {
+    if node.member.is_some() {
+        let (path, below) = (node.path.as_str(), bare(base));
+        return match path.strip_prefix(below) {
+            _ if below.is_empty() => path,
+            Some("") => "",
+            _ if path == base => "",
+            rest => rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or(path),
+        };
+    }
+    let (path, base) = (bare(&node.path), bare(base));
     path.strip_prefix(base).map_or(path, |rest| rest.trim_start_matches('/'))
 }
 

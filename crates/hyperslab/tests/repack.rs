@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic here is the failure report")]
 
 use hyperslab::diff::{DiffOptions, Side, diff};
+use hyperslab::npy::NpzWriter;
 use hyperslab::repack::{RepackOptions, repack};
-use hyperslab::{ArrayOptions, Kind, Limits, Place, open, testing};
+use hyperslab::{
+    ArrayOptions, ContainerWriter, ConvertOptions, Kind, Limits, Place, Value, View, convert, open, testing,
+};
 use std::path::{Path, PathBuf};
 
 fn options(deflate: Option<u32>) -> RepackOptions {
@@ -89,6 +92,65 @@ fn raw_members_stay_raw_and_numpy_reads_them() {
         print(len(raw))";
     let printed = testing::run_python(&python, script, &[file.as_os_str(), out.as_os_str()]);
     assert!(printed.trim().parse::<u32>().unwrap() > 0);
+}
+
+#[test]
+fn keys_are_the_same_to_numpy() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, meta) = (testing::fixture("npz/keys.npz"), dir.path().join("meta.npz"));
+    let place = |path: &str| Place { path: path.into(), ..Place::default() };
+    let pairs = |n: i128| vec![("n".to_owned(), Value::Int(n))];
+    // Attributes of keys that differ in a slash stay apart.
+    let mut writer = NpzWriter::create(&meta, false).unwrap();
+    let view = View::from_slice([2], &[1i32, 2]).unwrap();
+    for (n, (key, member)) in
+        [("/a", "/a.npy"), ("a", "a.npy"), ("a.npy.npy", "a.npy.npy")].iter().enumerate()
+    {
+        let options = ArrayOptions { member: Some((*member).into()), ..ArrayOptions::default() };
+        writer.array(key, &view, &options).unwrap();
+        writer.attribute(key, "n", &Value::Int(n as i128)).unwrap();
+    }
+    let twice = ArrayOptions { member: Some("a.npy".into()), ..ArrayOptions::default() };
+    assert_eq!(writer.array("b", &view, &twice).unwrap_err().kind(), Kind::Usage);
+    let twice = ArrayOptions { member: Some("../a.npy".into()), ..ArrayOptions::default() };
+    assert_eq!(writer.array("../a", &view, &twice).unwrap_err().kind(), Kind::Usage);
+    Box::new(writer).finish().unwrap();
+
+    let mut made = Vec::new();
+    for (i, from) in [&file, &meta].into_iter().enumerate() {
+        let out = |how: &str| dir.path().join(format!("{i}{how}.npz"));
+        repack(from, &out("repacked"), &options(Some(6))).unwrap();
+        let npz = open(from).unwrap();
+        convert(&*npz, &Place::default(), out("converted"), Vec::new(), &ConvertOptions::default()).unwrap();
+        for how in ["repacked", "converted"] {
+            assert!(same(from, &out(how)), "{how}");
+            made.extend([from.clone(), out(how)]);
+        }
+    }
+    let back = open(&made[3 * 2 + 1]).unwrap();
+    for (key, n) in [("/a", 0), ("a", 1), ("a.npy.npy", 2)] {
+        assert_eq!(back.attributes(key, &Limits::default()).unwrap(), pairs(n), "{key}");
+    }
+    // By itself a member has the name that it has for NumPy.
+    let alone = dir.path().join("alone.npz");
+    convert(&*back, &place("a.npy.npy"), &alone, Vec::new(), &ConvertOptions::default()).unwrap();
+    assert_eq!(paths(&alone), ["a.npy"]);
+    assert_eq!(open(&alone).unwrap().attributes("a.npy", &Limits::default()).unwrap(), pairs(2));
+    // HDF5 has no such names.
+    let options = ConvertOptions::default();
+    let e = convert(&*open(&file).unwrap(), &Place::default(), dir.path().join("x.h5"), vec![], &options);
+    let e = e.unwrap_err();
+    assert!(e.kind() == Kind::Unsupported && e.to_string().contains("\"/a\""), "{e}");
+
+    let Some(python) = testing::oracle_python() else { return };
+    let script = "import sys, numpy as np\n\
+        files = [np.load(f) for f in sys.argv[1:]]\n\
+        for a, b in zip(files[::2], files[1::2]):\n \
+            assert a.files == b.files, (a.files, b.files)\n \
+            assert all(np.array_equal(a[k], b[k]) for k in a.files)\n\
+        print(files[0].files)";
+    let args: Vec<_> = made.iter().map(|f| f.as_os_str()).collect();
+    assert_eq!(testing::run_python(&python, script, &args).trim(), "['/a', 'a', 'a.npy', '', 'd/']");
 }
 
 #[test]

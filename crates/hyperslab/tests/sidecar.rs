@@ -44,6 +44,49 @@ fn what_convert_writes_beside_a_raw_file_describes_it() {
 }
 
 #[test]
+fn plain_values_are_taken_and_what_is_malformed_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (raw, beside) = (dir.path().join("x.dat"), dir.path().join("x.dat.meta.json"));
+    std::fs::write(&raw, [0; 16]).unwrap();
+    let limits = Limits::default();
+    let with = |json: &str| {
+        std::fs::write(&beside, json).unwrap();
+        open(&raw)
+    };
+    let plain = r#"{"descr": "<f8", "attrs": {"a": 1, "b": [1.5, null], "c": {"value": 2, "unit": "mm"},
+        "d": {"dtype": "<i2", "shape": [2], "value": [3, 4]}, "e": {"value": "text"}}}"#;
+    let found = with(plain).unwrap().attributes("", &limits).unwrap();
+    let value = |name: &str| &found.iter().find(|(n, _)| n == name).unwrap().1;
+    assert_eq!(*value("a"), Value::Int(1));
+    assert_eq!(*value("b"), Value::list([Value::Float(1.5), Value::Null]));
+    assert_eq!(*value("c"), Value::map([("value", Value::Int(2)), ("unit", "mm".into())]));
+    assert_eq!(*value("d"), Value::from(View::from_slice([2], &[3i16, 4]).unwrap()));
+    assert_eq!(*value("e"), Value::from("text"));
+    for (json, said) in [
+        ("\"hello\"", "is \"hello\", not an object"),
+        ("[1]", "is [1], not an object"),
+        ("{\"descr\": \"<f8\", \"sha", "is not JSON: EOF"),
+        ("", "is not JSON: EOF"),
+        (r#"{"descr": "<f8", "shape": 3}"#, "\"shape\" is 3, not a list of extents"),
+        (r#"{"descr": "<f8", "shape": [1, -1]}"#, "\"shape\" is [1,-1], not a list of extents"),
+        (r#"{"descr": "<f8", "offset": "1"}"#, "\"offset\" is \"1\", not a number of bytes"),
+        (r#"{"descr": "<f8", "fortran_order": 1}"#, "\"fortran_order\" is 1, not true or false"),
+        (r#"{"descr": "<q8"}"#, "<q8"),
+        (r#"{"sep": 1}"#, "\"sep\" is 1, not text"),
+        (r#"{"shape": [2]}"#, "\"shape\" is there, and \"descr\" is not"),
+        (r#"{"descr": "<f8", "attrs": [1]}"#, "\"attrs\" is [1], not an object of names"),
+        (r#"{"descr": "<f8", "attributes": {}}"#, "\"attributes\" is none of the keys"),
+        (r#"{"attrs": {"a": 1}, "": {"a": 1}}"#, "the attribute \"a\" is there twice"),
+    ] {
+        let e = with(json).err().unwrap_or_else(|| panic!("{json} is taken"));
+        assert_eq!((e.kind(), e.file_path()), (Kind::Invalid, Some(&*beside)), "{json}: {e}");
+        assert!(e.to_string().contains(said), "{json}: {e}");
+    }
+    // An object that says nothing of this kind is not for us.
+    assert_eq!(with(r#"{"title": "x"}"#).err().unwrap().kind(), Kind::Usage);
+}
+
+#[test]
 fn the_name_scheme_needs_nothing_beside() {
     let dir = tempfile::tempdir().unwrap();
     let npy = dir.path().join("x.npy");

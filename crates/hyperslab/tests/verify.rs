@@ -36,6 +36,25 @@ fn what_the_real_tools_wrote_is_sound() {
 }
 
 #[test]
+fn what_cannot_be_read_belongs_to_something() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.npz");
+    let plain = std::fs::read(testing::fixture("npz/stored.npz")).unwrap();
+    let place = |mark: &[u8]| plain.windows(4).position(|w| w == mark).unwrap();
+    let (local, central) = (place(b"PK\x03\x04"), place(b"PK\x01\x02"));
+    // The flag of encryption and three methods, in the header of the first member and in its directory entry.
+    for (field, value) in [(6, 1), (8, 12), (8, 14), (8, 99)] {
+        let mut bytes = plain.clone();
+        bytes[local + field] = value;
+        bytes[central + field + 2] = value;
+        std::fs::write(&path, bytes).unwrap();
+        let found = file(&path).unwrap();
+        assert!(found.damage.is_empty() && found.unchecked.len() == 1, "{value}: {found:?}");
+        assert!(found.notes.is_empty() && found.verdict() == Verdict::Unknown, "{value}: {found:?}");
+    }
+}
+
+#[test]
 fn every_hostile_file_is_judged() {
     let folder = testing::repo().join("fixtures/hostile");
     let text = std::fs::read_to_string(folder.join("verdicts.json")).unwrap();

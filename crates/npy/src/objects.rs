@@ -6,9 +6,10 @@
 use crate::dense;
 use crate::header::{self, Header};
 use crate::npy::{Npy, NpyWriter};
-use crate::npz::{Npz, NpzWriter};
+use crate::npz::{self, Npz, NpzWriter};
+use hyperslab_core::container::ArrayOptions;
 use hyperslab_core::output::NewFile;
-use hyperslab_core::{Container, ContainerWriter, Dtype, Error, Limits, Order, Result, Shape, Source};
+use hyperslab_core::{Container, ContainerWriter, Dtype, Limits, Order, Result, Shape, Source};
 use std::borrow::Cow;
 use std::io::{Seek, Write};
 
@@ -62,7 +63,7 @@ pub trait ObjectWriter: ContainerWriter {
     ///
     /// # Errors
     /// As [`ContainerWriter::array`].
-    fn objects(&mut self, path: &str, shape: &Shape, pickle: &[u8], deflate: Option<u32>) -> Result<()>;
+    fn objects(&mut self, path: &str, shape: &Shape, pickle: &[u8], options: &ArrayOptions) -> Result<()>;
 }
 
 /// The header of an array of objects.
@@ -71,10 +72,8 @@ fn head(shape: &Shape) -> Result<Vec<u8>> {
 }
 
 impl ObjectWriter for NpyWriter {
-    fn objects(&mut self, path: &str, shape: &Shape, pickle: &[u8], deflate: Option<u32>) -> Result<()> {
-        if deflate.is_some() {
-            return Err(Error::unsupported("NPY has no compression"));
-        }
+    fn objects(&mut self, path: &str, shape: &Shape, pickle: &[u8], options: &ArrayOptions) -> Result<()> {
+        dense::plain_options(options, "NPY")?;
         let head = head(shape)?;
         self.put(path, |_, file| {
             let done = file.write_all(&head).and_then(|()| file.write_all(pickle));
@@ -97,12 +96,15 @@ impl<W: Write + Seek> NpzWriter<W> {
         deflate: Option<u32>,
     ) -> Result<()> {
         let content = [&head(shape)?, pickle].concat();
-        self.add_content(key, &content, deflate)
+        self.add_content(key, None, &content, deflate)
     }
 }
 
 impl ObjectWriter for NpzWriter<NewFile> {
-    fn objects(&mut self, path: &str, shape: &Shape, pickle: &[u8], deflate: Option<u32>) -> Result<()> {
-        self.add_objects(path.strip_prefix('/').unwrap_or(path), shape, pickle, deflate)
+    fn objects(&mut self, path: &str, shape: &Shape, pickle: &[u8], options: &ArrayOptions) -> Result<()> {
+        dense::plain_options(&ArrayOptions { deflate: None, ..options.clone() }, "NPZ")?;
+        let member = options.member.as_deref();
+        let content = [&head(shape)?, pickle].concat();
+        self.add_content(npz::key_of(path, member), member, &content, options.deflate)
     }
 }

@@ -17,11 +17,11 @@ pub(crate) struct Headerless {
     #[arg(long, value_name = "ORDER")]
     order: Option<OrderName>,
     /// Bytes before the first element
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
     offset: Option<u64>,
-    /// Number of elements to take
-    #[arg(long, value_name = "N", conflicts_with = "shape")]
-    count: Option<u64>,
+    /// Number of elements to take; '-1' is all of them
+    #[arg(long, value_name = "N", conflicts_with = "shape", allow_negative_numbers = true, value_parser = count)]
+    count: Option<Count>,
     /// What stands between the elements of a text, for example ',' or '\t'
     #[arg(long, value_name = "SEP", value_parser = separator)]
     sep: Option<String>,
@@ -29,6 +29,10 @@ pub(crate) struct Headerless {
     #[arg(long, help_heading = "Options")]
     objects: bool,
 }
+
+/// A number of elements, or all.
+#[derive(Clone, Copy, Debug)]
+struct Count(Option<u64>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum OrderName {
@@ -57,7 +61,7 @@ impl Headerless {
                 OrderName::F => Order::F,
             }),
             offset: self.offset,
-            count: self.count,
+            count: self.count.and_then(|c| c.0),
             sep: self.sep.clone(),
         };
         Ok(OpenOptions { declared, objects: self.objects, ..OpenOptions::default() })
@@ -67,6 +71,14 @@ impl Headerless {
 /// A separator with the escapes that shells do not make.
 pub(super) fn separator(text: &str) -> std::result::Result<String, std::convert::Infallible> {
     Ok(text.replace("\\t", "\t").replace("\\n", "\n"))
+}
+
+/// As NumPy takes it: `-1` is everything.
+fn count(text: &str) -> std::result::Result<Count, String> {
+    match text {
+        "-1" => Ok(Count(None)),
+        text => text.parse().map(|n| Count(Some(n))).map_err(|_| "is not a number of elements, or -1".into()),
+    }
 }
 
 /// `4,5`, `4x5` or `(4, 5)`; `-1` follows from the size; `()` is a scalar.

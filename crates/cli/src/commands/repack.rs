@@ -53,7 +53,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(exit::usage("repack reads a file and writes a file; 'slab convert' streams"));
     }
     let options = RepackOptions {
-        array: ArrayOptions { deflate: args.gzip, shuffle: args.shuffle, chunks: args.chunks.clone() },
+        array: ArrayOptions {
+            deflate: args.gzip,
+            shuffle: args.shuffle,
+            chunks: args.chunks.clone(),
+            member: None,
+        },
         libver: args.libver.clone(),
         uncompressed: args.no_compression,
         replace: args.force,

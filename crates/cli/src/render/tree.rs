@@ -18,7 +18,6 @@ pub(crate) fn write(
     limits: &Limits,
 ) -> Result<io::Result<()>> {
     let rows = rows(nodes);
-    let is_root = |n: &Node| is_root_path(&n.path) && n.kind == NodeKind::Group;
     // One array that is the whole file needs no branch.
     let single = matches!(nodes, [n] if n.path.is_empty() && n.kind == NodeKind::Array);
     let mut head = format!("{}  {}", paint(NAME, &text::name(title)), paint(DIM, format));
@@ -40,6 +39,11 @@ pub(crate) fn write(
         lines.extend(below(n, &row.under, attributes, limits)?);
     }
     Ok(lines.iter().try_for_each(|l| writeln!(out, "{l}")))
+}
+
+/// Whether everything else hangs on a node. An array may have a root's path as its key.
+fn is_root(n: &Node) -> bool {
+    is_root_path(&n.path) && n.kind == NodeKind::Group
 }
 
 fn is_root_path(path: &str) -> bool {
@@ -126,7 +130,7 @@ fn rows(nodes: &[Node]) -> Vec<Row<'_>> {
     let mut rows = Vec::with_capacity(nodes.len());
     for (i, node) in nodes.iter().enumerate() {
         let parent = parents.get(i).copied().flatten();
-        let root = is_root_path(&node.path);
+        let root = is_root(node);
         let base = parent.and_then(|p| under.get(p).cloned()).unwrap_or_default();
         let last = !more.get(i).copied().unwrap_or(false);
         let (indent, below) = match (root, last) {
@@ -136,9 +140,12 @@ fn rows(nodes: &[Node]) -> Vec<Row<'_>> {
         };
         let prefix = parent.and_then(|p| nodes.get(p)).map_or("", |p| p.path.as_str());
         let name = node.path.strip_prefix(prefix).unwrap_or(&node.path);
-        let name = if prefix.is_empty() && parent.is_none() { name } else { name.trim_start_matches('/') };
+        // The slashes of a member's key are part of it.
+        let whole = parent.is_none() || (node.member.is_some() && is_root_path(prefix));
+        let name = if prefix.is_empty() && whole { name } else { name.trim_start_matches('/') };
+        let name = if name.is_empty() && !root { "\"\"".into() } else { text::name(name) };
         let slash = if node.kind == NodeKind::Group { "/" } else { "" };
-        rows.push(Row { node, indent, label: format!("{}{slash}", text::name(name)), under: below.clone() });
+        rows.push(Row { node, indent, label: format!("{name}{slash}"), under: below.clone() });
         under.push(below);
     }
     rows

@@ -310,7 +310,7 @@ impl Job<'_> {
                     }
                 }
             };
-            let mut how = self.options.array.clone();
+            let mut how = ArrayOptions { member: array.member.clone(), ..self.options.array.clone() };
             if self.options.keep_compression && array.deflated {
                 how.deflate = how.deflate.or(Some(DEFAULT_LEVEL));
             }

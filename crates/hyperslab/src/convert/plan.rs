@@ -5,6 +5,9 @@ use crate::create::Output;
 use crate::target::{Place, bare, relative};
 use crate::{Container, Dtype, Error, Node, NodeKind, Result, Shape, Value, ls};
 
+/// What the name of a member ends in, and its key does not.
+const NPY: &str = ".npy";
+
 /// Where everything goes. Paths in the new container: `/a/b` in HDF5, `a/b` in an NPZ, empty or a number elsewhere.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -24,6 +27,8 @@ pub(super) struct Plan {
 pub(super) struct Planned {
     pub(super) from: String,
     pub(super) to: String,
+    /// The name of the member that it becomes, where that comes with it.
+    pub(super) member: Option<String>,
     pub(super) dtype: Dtype,
     pub(super) shape: Shape,
     /// Whether it was stored as deflate.
@@ -65,7 +70,7 @@ impl Plan {
         output: Output,
         options: &ConvertOptions,
     ) -> Result<()> {
-        let inside = relative(&node.path, &place.path).to_owned();
+        let inside = relative(&node, &place.path).to_owned();
         if let Some(e) = node.error.take() {
             return match self.allow_loss {
                 true => self.lose(&node.path, e.to_string()),
@@ -86,7 +91,19 @@ impl Plan {
                 let (Some(dtype), Some(shape)) = (node.dtype, node.shape) else {
                     return self.lose(&node.path, "an array without elements or shape is not carried over");
                 };
-                let to = self.name(&node.path, &inside, output, &options.name)?;
+                let itself = inside.is_empty() && !bare(&place.path).is_empty();
+                let (to, member) = match (node.member.take(), output) {
+                    (Some(member), Output::Npz) => {
+                        let (to, member) =
+                            if itself { alone(&member) } else { kept(&node.path, &inside, &member) };
+                        (to, Some(member))
+                    }
+                    (Some(_), Output::Hdf5) if !itself && !is_hdf5_path(&inside) => {
+                        let what = format!("the key {inside:?} is no path in HDF5: a part of it is empty");
+                        return self.lose(&node.path, what);
+                    }
+                    _ => (self.name(&node.path, &inside, output, &options.name)?, None),
+                };
                 let shape = match place.selection.is_all() {
                     true => shape,
                     false => {
@@ -96,7 +113,7 @@ impl Plan {
                 };
                 self.attributes.extend(node.attributes.into_iter().map(|(n, v)| (to.clone(), n, v)));
                 let deflated = node.layout.as_deref() == Some("deflate");
-                self.arrays.push(Planned { from: node.path, to, dtype, shape, deflated });
+                self.arrays.push(Planned { from: node.path, to, member, dtype, shape, deflated });
                 Ok(())
             }
         }
@@ -158,7 +175,7 @@ impl Plan {
         if !self.allow_loss {
             return Err(Error::unsupported(what).object(path).hint("--allow-loss leaves it out"));
         }
-        self.lost.push(format!("{path}: {what}"));
+        self.lost.push(if path.is_empty() { what } else { format!("{path}: {what}") });
         Ok(())
     }
 }
@@ -167,6 +184,28 @@ fn several(count: usize, nodes: &[Node], output: Output) -> Error {
     let first = nodes.iter().find(|n| n.kind == NodeKind::Array).map_or("", |n| &n.path);
     Error::usage(format!("holds {count} arrays, and {} holds one", output.name()))
         .hint(format!("name one of them, such as {first:?}, or write an NPZ or HDF5 file"))
+}
+
+/// The key and name of a member that is carried over with others.
+fn kept(from: &str, inside: &str, member: &str) -> (String, String) {
+    let member = member.get(from.len().saturating_sub(inside.len())..).unwrap_or(member);
+    match member.ends_with(NPY) {
+        true => (inside.to_owned(), member.to_owned()),
+        // Raw bytes become an array.
+        false => (inside.to_owned(), format!("{member}{NPY}")),
+    }
+}
+
+/// The key and name of a member that is carried over by itself, without the folders of its name.
+fn alone(member: &str) -> (String, String) {
+    let name = member.rsplit('/').next().unwrap_or_default();
+    let key = name.strip_suffix(NPY).unwrap_or(name);
+    (key.to_owned(), format!("{key}{NPY}"))
+}
+
+/// Whether the parts of a key can be the names of groups and an array.
+fn is_hdf5_path(key: &str) -> bool {
+    !key.split('/').any(str::is_empty)
 }
 
 fn last(path: &str) -> &str {

@@ -67,7 +67,7 @@ impl Tree {
         let arrays = nodes.iter().filter(|n| n.kind == NodeKind::Array).count();
         let mut tree = Tree { nodes: Vec::new(), root: path.clone(), attributes: Vec::new(), arrays };
         for mut node in nodes {
-            let key = relative(&node.path, path).to_owned();
+            let key = relative(&node, path).to_owned();
             if key.is_empty() && node.kind == NodeKind::Group && node.error.is_none() {
                 tree.attributes = std::mem::take(&mut node.attributes);
                 continue;

@@ -51,6 +51,7 @@ impl<C: ObjectArrays> Container for WithObjects<C> {
                 }
             };
             let old = std::mem::replace(node, shown);
+            node.member = old.member;
             node.layout = old.layout;
             node.stored_bytes = old.stored_bytes;
             node.attributes.extend(old.attributes);

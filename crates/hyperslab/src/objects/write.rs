@@ -22,7 +22,7 @@ impl<W: ObjectWriter> ContainerWriter for Pickling<W> {
             return Err(Error::unsupported("arrays of objects have neither chunks nor shuffle").object(path));
         }
         let pickle = objects(view).map_err(|e| e.object(path))?;
-        self.0.objects(path, view.shape(), &pickle, options.deflate)
+        self.0.objects(path, view.shape(), &pickle, options)
     }
 
     fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()> {

@@ -101,11 +101,6 @@ fn npz(npz: &Npz<FileSource>, out: &Path, options: &RepackOptions) -> Result<Con
     let limits = &options.open.limits;
     let mut raw = BTreeSet::new();
     for node in npz.nodes("", None, false, limits)? {
-        if node.path.starts_with('/') || node.path.ends_with('/') {
-            return Err(
-                Error::unsupported("a name that is a path on some systems is not written").object(node.path)
-            );
-        }
         if node.kind == NodeKind::Array && node.error.is_none() && npz.is_raw(&node.path, limits)? {
             raw.insert(node.path);
         }

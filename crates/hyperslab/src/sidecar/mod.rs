@@ -1,7 +1,9 @@
 //! What lies beside a headerless array and describes it: `<file>.meta.json`, or an ENVI header `<file>.hdr`.
 //!
 //! The JSON has the keys of an NPY header (`descr`, `shape`, `fortran_order`), `offset` in bytes and, for a
-//! text, `sep`, each of which may be missing, and the metadata in the form of an NPZ's `metadata.json`, at the path `""`.
+//! text, `sep`; without `descr` none of the others but `sep`. The metadata is at `""` or `attrs`, each value plain or in
+//! the form of an NPZ's `metadata.json`. What is not like this is an error, but for an object without any of these
+//! keys: that is somebody else's.
 
 mod read;
 mod write;

@@ -19,6 +19,9 @@ pub(crate) const DATA: [&str; 8] = ["", "dat", "img", "raw", "bin", "bsq", "bil"
 /// A JSON file is read up to this size.
 const MAX: u64 = 64 << 20;
 
+/// The keys that a JSON file has; `""` stands for `attrs` as it does in an NPZ's `metadata.json`.
+const KEYS: [&str; 7] = ["descr", "shape", "fortran_order", "offset", "sep", "attrs", ""];
+
 /// What a file beside an array says.
 #[derive(Debug)]
 pub(crate) struct Sidecar {
@@ -74,42 +77,95 @@ fn whole(file: &Path, most: u64, limits: &Limits) -> Result<Vec<u8>> {
 }
 
 fn parse(text: &[u8], file: &Path, limits: &Limits) -> Result<Option<Sidecar>> {
-    // JSON of another form is somebody else's.
-    let Ok(Json::Object(mut all)) = serde_json::from_slice(text) else { return Ok(None) };
+    let document: Json = serde_json::from_slice(text).map_err(|e| {
+        Error::invalid(format!("is not JSON: {e}"))
+            .hint("mend it, or remove it: it describes the file beside it")
+    })?;
+    let Json::Object(mut all) = document else {
+        let what =
+            format!("is {}, not an object with keys such as \"descr\" and \"attrs\"", found(&document));
+        return Err(Error::invalid(what).hint("mend it, or remove it: it describes the file beside it"));
+    };
+    // An object without any key of ours is somebody else's.
+    if !all.keys().any(|key| KEYS.contains(&key.as_str())) {
+        return Ok(None);
+    }
     let layout = match all.remove("descr") {
         Some(descr) => Some(layout(&descr, &mut all)?),
         None => None,
     };
     let sep = match all.remove("sep") {
         Some(Json::String(sep)) => Some(sep),
-        Some(_) => return Err(Error::invalid("sep is not text")),
+        Some(other) => return Err(not("sep", &other, "text")),
         None => None,
     };
-    let json = Json::Object(match all.remove("attrs") {
-        Some(attrs) => Map::from_iter([(String::new(), attrs)]),
-        None => all,
+    let mut attributes = Map::new();
+    for key in ["", "attrs"] {
+        match all.remove(key) {
+            None => {}
+            Some(Json::Object(named)) => {
+                for (name, value) in named {
+                    if attributes.insert(name.clone(), tagged(value)).is_some() {
+                        return Err(Error::invalid(format!("the attribute {name:?} is there twice")));
+                    }
+                }
+            }
+            Some(other) => return Err(not(key, &other, "an object of names and values")),
+        }
+    }
+    if let Some(key) = all.keys().next() {
+        return Err(Error::invalid(match KEYS.contains(&key.as_str()) {
+            true => format!("{key:?} is there, and \"descr\" is not"),
+            false => format!("{key:?} is none of the keys {KEYS:?}"),
+        }));
+    }
+    let json = Json::Object(Map::from_iter([(String::new(), Json::Object(attributes))]));
+    let metadata = Metadata { json: json.to_string().into_bytes(), file: file.into() };
+    attributes::parse(&metadata.json, limits)?;
+    Ok(Some(Sidecar { layout, sep, metadata }))
+}
+
+/// The form of `metadata.json` has a value with its type; one without is taken as it is.
+fn tagged(value: Json) -> Json {
+    let is_tagged = value.as_object().is_some_and(|o| {
+        o.contains_key("value") && o.keys().all(|key| ["dtype", "shape", "value"].contains(&key.as_str()))
     });
-    let json = json.to_string().into_bytes();
-    match attributes::parse(&json, limits)? {
-        None if layout.is_none() && sep.is_none() => Ok(None),
-        None => Err(Error::invalid("metadata of another form than {name: {\"value\": ..}}")),
-        Some(_) => Ok(Some(Sidecar { layout, sep, metadata: Metadata { json, file: file.into() } })),
+    match is_tagged {
+        true => value,
+        false => Json::Object(Map::from_iter([("value".to_owned(), value)])),
+    }
+}
+
+fn not(key: &str, value: &Json, expected: &str) -> Error {
+    Error::invalid(format!("{key:?} is {}, not {expected}", found(value)))
+}
+
+/// What a value is, in words; short ones as they stand.
+fn found(value: &Json) -> String {
+    let text = value.to_string();
+    match value {
+        _ if text.len() <= 40 => text,
+        Json::Array(_) => "a list".into(),
+        Json::Object(_) => "an object".into(),
+        Json::String(_) => "a text".into(),
+        _ => "a long number".into(),
     }
 }
 
 /// The keys of an NPY header.
 fn layout(descr: &Json, all: &mut Map<String, Json>) -> Result<Layout> {
-    let mut layout = Layout::new(Dtype::from_json(descr)?);
+    let dtype = Dtype::from_json(descr).map_err(|e| e.reading("\"descr\""))?;
+    let mut layout = Layout::new(dtype);
     let extents = |v: &Json| v.as_array()?.iter().map(|e| e.as_u64().map(Some)).collect::<Option<Vec<_>>>();
     if let Some(shape) = all.remove("shape") {
-        layout.shape = Some(extents(&shape).ok_or_else(|| Error::invalid("shape is not a list of extents"))?);
+        layout.shape = Some(extents(&shape).ok_or_else(|| not("shape", &shape, "a list of extents"))?);
     }
     if let Some(order) = all.remove("fortran_order") {
-        let fortran = order.as_bool().ok_or_else(|| Error::invalid("fortran_order is not a boolean"))?;
+        let fortran = order.as_bool().ok_or_else(|| not("fortran_order", &order, "true or false"))?;
         layout.order = if fortran { Order::F } else { Order::C };
     }
     if let Some(offset) = all.remove("offset") {
-        layout.offset = offset.as_u64().ok_or_else(|| Error::invalid("offset is not a number of bytes"))?;
+        layout.offset = offset.as_u64().ok_or_else(|| not("offset", &offset, "a number of bytes"))?;
     }
     Ok(layout)
 }

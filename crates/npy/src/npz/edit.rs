@@ -210,7 +210,7 @@ impl NpzEditor {
     /// `Usage` for a name that is not there, or when `metadata.json` is somebody else's; `Unsupported` for values
     /// that it cannot hold, `Invalid` when it is damaged.
     pub fn set_attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()> {
-        let key = path.trim_matches('/');
+        let key = self.key(path);
         let mut all = match self.parsed()? {
             Some(all) => all,
             None if self.by_key.contains_key(names::METADATA) => {
@@ -240,7 +240,7 @@ impl NpzEditor {
     /// # Errors
     /// As [`NpzEditor::set_attribute`]; `Usage` when it is not there.
     pub fn remove_attribute(&mut self, path: &str, name: &str) -> Result<()> {
-        let key = path.trim_matches('/');
+        let key = self.key(path);
         let mut all = self.parsed()?.unwrap_or_default();
         let node = all.get_mut(key).and_then(Json::as_object_mut);
         if node.and_then(|attributes| attributes.shift_remove(name)).is_none() {
@@ -251,6 +251,11 @@ impl NpzEditor {
         }
         self.attributes = Some(all);
         Ok(())
+    }
+
+    /// The key that a path means.
+    fn key<'p>(&self, path: &'p str) -> &'p str {
+        if self.by_key.contains_key(path) && !path.ends_with('/') { path } else { path.trim_matches('/') }
     }
 
     /// The attributes as they will be; `None` where there is no member for them, or it is somebody else's.

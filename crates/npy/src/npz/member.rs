@@ -227,7 +227,7 @@ fn packable(entry: &Entry) -> Result<()> {
         DEFLATED if size <= packed.saturating_mul(deflate::MAX_RATIO) => Ok(()),
         DEFLATED => Err(Error::invalid(format!("{packed} bytes cannot unpack to {size}"))),
         method => Err(Error::unsupported(format!("packed by method {method}{}", method_name(method)))
-            .hint("only stored and deflate are read: repack the archive")),
+            .hint("only stored and deflate are read: pack it anew as one of them")),
     }
 }
 

@@ -27,6 +27,7 @@ mod writer;
 
 pub use edit::NpzEditor;
 pub use writer::NpzWriter;
+pub(crate) use writer::key_of;
 
 use crate::dense;
 use crate::header::{self, Header};
@@ -70,13 +71,19 @@ impl<S: Source> Npz<S> {
 
     /// The keys of all members that hold data, in the order of the directory.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.directory.entries().iter().map(|e| self.directory.key(e)).filter(|k| !k.ends_with('/'))
+        let entries = self.directory.entries().iter().filter(|e| !self.is_folder(e));
+        entries.map(|e| self.directory.key(e))
+    }
+
+    /// Whether a member is nothing but a folder. The key of an array may end as a folder's name does.
+    fn is_folder(&self, entry: &Entry) -> bool {
+        self.directory.name(entry).ends_with('/')
     }
 
     /// The member of a key, or of a whole name.
     fn entry(&self, path: &str) -> Result<&Entry> {
         let named = |key: &str| {
-            self.directory.find_key(key).or_else(|| self.directory.find(key)).filter(|_| !key.ends_with('/'))
+            self.directory.find_key(key).or_else(|| self.directory.find(key)).filter(|e| !self.is_folder(e))
         };
         // A name may itself begin with a slash.
         named(path).or_else(|| path.strip_prefix('/').and_then(named)).ok_or_else(|| {
@@ -192,7 +199,7 @@ impl<S: Source> Npz<S> {
 
     fn node(&self, entry: &Entry, limits: &Limits) -> Node {
         let key = self.directory.key(entry);
-        if key.ends_with('/') {
+        if self.is_folder(entry) {
             return Node::new(key.trim_end_matches('/'), NodeKind::Group);
         }
         let header = self.member(entry, limits).and_then(|m| Self::header(&m, entry, limits));
@@ -210,6 +217,7 @@ impl<S: Source> Npz<S> {
             other => format!("method {other}{}", member::method_name(other)),
         });
         node.stored_bytes = Some(entry.packed);
+        node.member = Some(self.directory.name(entry).to_owned());
         node
     }
 
@@ -264,7 +272,7 @@ impl<S: Source> Container for Npz<S> {
         let metadata = self.metadata(limits).unwrap_or_default();
         // PATH is a member's key; what lies below it is meant only where there is no such member.
         let exact = self.directory.find_key(path).or_else(|| self.directory.find_key(below));
-        let exact = exact.map(|e| self.directory.key(e)).filter(|k| !below.is_empty() && !k.ends_with('/'));
+        let exact = exact.filter(|e| !below.is_empty() && !self.is_folder(e)).map(|e| self.directory.key(e));
         let inside = |key: &str| {
             if let Some(exact) = exact {
                 return key == exact;
@@ -323,7 +331,8 @@ impl<S: Source> Container for Npz<S> {
     }
 
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
-        let path = path.trim_matches('/');
+        let exact = self.directory.find_key(path).filter(|e| !self.is_folder(e));
+        let path = exact.map_or(path.trim_matches('/'), |e| self.directory.key(e));
         let metadata = self.metadata(limits)?;
         let known = metadata.as_ref().is_some_and(|all| all.paths().any(|p| p == path));
         if !path.is_empty()

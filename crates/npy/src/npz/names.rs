@@ -55,8 +55,33 @@ pub(super) fn check_key(key: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    let shown: String = key.chars().take(60).collect();
-    Err(Error::usage(format!("the name {shown:?} cannot be stored in an NPZ: it {reason}")))
+    Err(unfit(key, reason))
+}
+
+/// Checks that a member can keep its name: beyond what NumPy finds under it, that no reader takes it for another one
+/// or for a place in a folder above. A name that another archive has may begin with a slash, and its parts be empty.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let reason = if name.len() > usize::from(u16::MAX) {
+        "is longer than a ZIP archive can hold"
+    } else if name.chars().any(char::is_control) {
+        "holds control characters"
+    } else if name.contains('\\') {
+        "is a path on some systems"
+    } else if name.split('/').any(|part| part == "..") {
+        "has a '..' component"
+    } else if name.ends_with('/') {
+        "is that of a folder"
+    } else if name.strip_suffix(SUFFIX).unwrap_or(name) == METADATA {
+        "is the member that holds the metadata"
+    } else {
+        return Ok(());
+    };
+    Err(unfit(name, reason))
+}
+
+fn unfit(name: &str, reason: &str) -> Error {
+    let shown: String = name.chars().take(60).collect();
+    Error::usage(format!("the name {shown:?} cannot be stored in an NPZ: it {reason}"))
 }
 
 /// Whether a new key cannot stand beside those that are taken: a key that is another one with `.npy` would be found
@@ -91,5 +116,15 @@ mod tests {
             assert!(check_key(key).is_err(), "{key:?}");
         }
         assert!(check_key(&"x".repeat(65_532)).is_err());
+    }
+
+    #[test]
+    fn names_that_an_archive_has_are_kept() {
+        for name in ["/a.npy", ".npy", "a.npy.npy", "a", "a//b.npy", "/.npy", "..npy", "x/metadata.json"] {
+            check_name(name).unwrap();
+        }
+        for name in ["../a.npy", "a\\b.npy", "a\x07.npy", "a/", "metadata.json", "metadata.json.npy"] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
     }
 }

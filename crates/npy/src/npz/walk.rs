@@ -1,14 +1,15 @@
 //! The regions of an archive: every member's local header, data and descriptor, the directory, the end records.
 //!
-//! A member whose local header does not agree with the directory takes no region here: reading it says why. What is
-//! no array and holds nothing (a folder) is checked here, since nobody reads it.
+//! A member whose local header does not agree with the directory takes no region here: reading it says why. One that
+//! is encrypted or packed by another method has its place all the same. What is no array and holds nothing (a folder)
+//! is checked here, since nobody reads it.
 //! Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16.
 
 use super::Npz;
 use super::directory::{DESCRIPTOR, Entry, LOCAL_LEN, find_end};
 use super::le::{u16_at, u64_at};
 use hyperslab_core::walk::{Region, Seen, Visit};
-use hyperslab_core::{Limits, Result, Source};
+use hyperslab_core::{Kind, Limits, Result, Source};
 
 const DESCRIPTOR_MARK: &[u8; 4] = b"PK\x07\x08";
 
@@ -17,13 +18,13 @@ pub(super) fn walk<S: Source>(npz: &Npz<S>, limits: &Limits, visit: Visit<'_>) -
     for entry in npz.directory.entries() {
         let key = npz.directory.key(entry);
         let member = npz.member(entry, limits);
-        if key.ends_with('/') {
+        if npz.is_folder(entry) {
             let content = member.and_then(|m| m.content(limits));
             if let Err(e) = content {
                 visit(Seen::Damage(npz.about(e, entry)))?;
                 continue;
             }
-        } else if member.is_err() {
+        } else if member.is_err_and(|e| e.kind() != Kind::Unsupported) {
             continue;
         }
         let lengths = npz.source.bytes_at(entry.at.saturating_add(26), 4, limits)?;

@@ -40,6 +40,8 @@ pub struct NpzWriter<W: Write + Seek> {
     at: u64,
     records: Vec<Record>,
     taken: BTreeSet<String>,
+    /// The whole names of all members.
+    names: BTreeSet<String>,
     groups: BTreeSet<String>,
     attributes: Map<String, Json>,
     target: Option<PathBuf>,
@@ -83,6 +85,7 @@ impl<W: Write + Seek> NpzWriter<W> {
             at: 0,
             records: Vec::new(),
             taken: BTreeSet::new(),
+            names: BTreeSet::new(),
             groups: BTreeSet::new(),
             attributes: Map::new(),
             target: None,
@@ -104,11 +107,15 @@ impl<W: Write + Seek> NpzWriter<W> {
     /// # Errors
     /// `Usage` for a key that is taken or cannot be stored, `Unsupported` for types that NPY cannot hold, `Io`.
     pub fn add(&mut self, key: &str, view: &View<'_>, deflate: Option<u32>) -> Result<()> {
-        self.reserve(key)?;
+        let name = self.name_of(key, None)?;
+        self.add_as(key, name, view, deflate)
+    }
+
+    fn add_as(&mut self, key: &str, name: String, view: &View<'_>, deflate: Option<u32>) -> Result<()> {
         let (head, order) = npy::header_of(view)?;
         let f_order = order == Order::F;
         let size = head.len() as u64 + view.nbytes();
-        self.member(format!("{key}{}", names::SUFFIX), size, deflate, &mut |out| {
+        self.member(name, size, deflate, &mut |out| {
             out(&head)?;
             dense::pieces(view, f_order, out)
         })?;
@@ -116,10 +123,15 @@ impl<W: Write + Seek> NpzWriter<W> {
         Ok(())
     }
 
-    /// Adds the NPY member of a key as it is.
-    pub(crate) fn add_content(&mut self, key: &str, content: &[u8], deflate: Option<u32>) -> Result<()> {
-        self.reserve(key)?;
-        let name = format!("{key}{}", names::SUFFIX);
+    /// Adds the NPY member of a key as it is, under its usual name or another.
+    pub(crate) fn add_content(
+        &mut self,
+        key: &str,
+        member: Option<&str>,
+        content: &[u8],
+        deflate: Option<u32>,
+    ) -> Result<()> {
+        let name = self.name_of(key, member)?;
         self.member(name, content.len() as u64, deflate, &mut |out| out(content))?;
         self.taken.insert(key.into());
         Ok(())
@@ -153,6 +165,19 @@ impl<W: Write + Seek> NpzWriter<W> {
         self.attributes = all;
     }
 
+    /// The name of a new member: the usual one of its key, or one that another archive has. Both are free.
+    fn name_of(&self, key: &str, member: Option<&str>) -> Result<String> {
+        let Some(name) = member else {
+            self.reserve(key)?;
+            return Ok(format!("{key}{}", names::SUFFIX));
+        };
+        names::check_name(name).map_err(|e| self.named(e))?;
+        match self.taken.contains(key) || self.groups.contains(key) {
+            true => Err(self.named(Error::usage("the name is taken").object(key))),
+            false => Ok(name.to_owned()),
+        }
+    }
+
     /// Checks that a key is fit and free.
     fn reserve(&self, key: &str) -> Result<()> {
         names::check_key(key).map_err(|e| self.named(e))?;
@@ -181,6 +206,9 @@ impl<W: Write + Seek> NpzWriter<W> {
         deflate: Option<u32>,
         each: Pieces<'_>,
     ) -> Result<()> {
+        if !self.names.insert(name.clone()) {
+            return Err(self.named(Error::usage("the name is taken").object(name)));
+        }
         let record = Record { name, method: STORED, crc: 0, packed: size, size, at: 0 };
         deflate.map_or(Ok(()), check_level)?;
         self.sound(|w| match deflate {
@@ -343,6 +371,14 @@ impl<W: Write + Seek> NpzWriter<W> {
 /// Hands out the bytes of a member in pieces.
 pub(super) type Pieces<'p> = &'p mut dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
 
+/// The key that a path means: of a member with a name of its own every slash is part of it.
+pub(crate) fn key_of<'p>(path: &'p str, member: Option<&str>) -> &'p str {
+    match member {
+        Some(_) => path,
+        None => path.strip_prefix('/').unwrap_or(path),
+    }
+}
+
 impl ContainerWriter for NpzWriter<NewFile> {
     fn group(&mut self, path: &str) -> Result<()> {
         let key = path.trim_matches('/');
@@ -360,12 +396,14 @@ impl ContainerWriter for NpzWriter<NewFile> {
     fn array(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
         let rest = ArrayOptions { deflate: None, ..options.clone() };
         dense::plain_options(&rest, "NPZ")?;
-        let key = path.strip_prefix('/').unwrap_or(path);
-        self.add(key, view, options.deflate).map_err(|e| self.named(e.object(path)))
+        let member = options.member.as_deref();
+        let key = key_of(path, member);
+        let added = self.name_of(key, member).and_then(|name| self.add_as(key, name, view, options.deflate));
+        added.map_err(|e| self.named(e.object(path)))
     }
 
     fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()> {
-        let key = path.trim_matches('/');
+        let key = if self.taken.contains(path) { path } else { path.trim_matches('/') };
         if !key.is_empty() && !self.taken.contains(key) && !self.groups.contains(key) {
             return Err(self.named(Error::usage("nothing is written under this name").object(path)));
         }
