@@ -94,9 +94,8 @@ pub(crate) fn packed_beside_rust_hdf5(folder: &Path) -> Result<[Vec<f64>; 2]> {
 /// Every object with its kind, type and shape.
 pub(crate) fn list(folder: &Path, name: &str) -> Result<Vec<f64>> {
     let path = folder.join(name);
-    let list = || -> Result<usize> {
-        Ok(File::open(&path)?.nodes("/", None, false, &Limits::default())?.len())
-    };
+    let list =
+        || -> Result<usize> { Ok(File::open(&path)?.nodes("/", None, false, &Limits::default())?.len()) };
     if list()? != MANY + 1 {
         return Err(format!("{name} is not what was written").into());
     }

@@ -21,7 +21,7 @@ What is checked:
   raw    the size of the file against the shape and type in its name or in the options
   NCO    headers, the metadata's pickle (never run), arrays, overlaps
   HDF5   all that the root group leads to: checksums of structures and chunks, every chunk
-         decoded; not storage that nothing leads to, and not overlaps
+         decoded, overlaps, the mark of a writer; bytes that nothing leads to are noted
 Exit codes: 0 sound; 1 damaged, truncated or lying; 2 not recognised, not readable, or not all
 of it could be checked and nothing is known to be damaged. With several files the greatest.")]
 pub(crate) struct Args {

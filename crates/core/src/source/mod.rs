@@ -61,6 +61,12 @@ pub trait Source: Send + Sync {
         Ok(Cow::Owned(v))
     }
 
+    /// Told by a reader which structure it found where. Only a source that accounts for every byte of a file
+    /// listens.
+    fn saw(&self, offset: u64, len: u64, what: &'static str) {
+        let _ = (offset, len, what);
+    }
+
     /// All bytes, when they lie in memory.
     fn as_slice(&self) -> Option<&[u8]> {
         None
@@ -90,6 +96,9 @@ impl<S: Source + ?Sized> Source for &S {
     }
     fn bytes_at(&self, offset: u64, len: u64, limits: &Limits) -> Result<Cow<'_, [u8]>> {
         (**self).bytes_at(offset, len, limits)
+    }
+    fn saw(&self, offset: u64, len: u64, what: &'static str) {
+        (**self).saw(offset, len, what);
     }
     fn as_slice(&self) -> Option<&[u8]> {
         (**self).as_slice()

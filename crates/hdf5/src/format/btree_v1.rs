@@ -44,24 +44,35 @@ impl Prefix {
         Ok(Prefix { level, children })
     }
 
+    /// Bytes of a group node as it lies in the file, with room for more children.
+    pub fn group_capacity(sizes: Sizes) -> u64 {
+        Prefix { level: 0, children: sizes.group_internal_k.saturating_mul(2) }.group_len(sizes)
+    }
+
+    /// Bytes of a chunk node as it lies in the file, with room for more children.
+    pub fn chunk_capacity(rank: usize, sizes: Sizes) -> u64 {
+        Prefix { level: 0, children: sizes.chunk_internal_k.saturating_mul(2) }.chunk_len(rank, sizes)
+    }
+
     /// Bytes of a group node, keys and children included.
     pub fn group_len(&self, sizes: Sizes) -> u64 {
         let n = u64::from(self.children);
         prefix_len(sizes) + n * u64::from(sizes.offset) + (n + 1) * u64::from(sizes.length)
     }
 
-    /// The children of a group node, `bytes` being [`Prefix::group_len`] bytes at `base`. Names are found in the
-    /// children, so the keys are passed over.
+    /// The children of a group node, `bytes` being [`Prefix::group_len`] bytes at `base`, each with the key behind
+    /// it: where the local heap has the greatest name of the child.
     ///
     /// # Errors
     /// `Invalid` when the node is too short or a child has no address.
-    pub fn group_children(&self, bytes: &[u8], sizes: Sizes, base: u64) -> Result<Vec<u64>> {
+    pub fn group_children(&self, bytes: &[u8], sizes: Sizes, base: u64) -> Result<Vec<(u64, u64)>> {
         let mut c = Cursor::new(bytes, WHAT, base);
         c.skip(prefix_len(sizes) as usize)?;
         let mut out = Vec::new();
+        c.length(sizes)?;
         for _ in 0..self.children {
-            c.length(sizes)?;
-            out.push(c.address(sizes)?.ok_or_else(|| c.invalid("child without an address"))?);
+            let child = c.address(sizes)?.ok_or_else(|| c.invalid("child without an address"))?;
+            out.push((child, c.length(sizes)?));
         }
         Ok(out)
     }
@@ -163,7 +174,7 @@ mod tests {
         let p = Prefix::parse(&out, 0, Sizes::STANDARD, 0).unwrap();
         assert_eq!(p, Prefix { level: 0, children: 2 });
         let used = p.group_len(Sizes::STANDARD) as usize;
-        assert_eq!(p.group_children(&out[..used], Sizes::STANDARD, 0).unwrap(), [100, 200]);
+        assert_eq!(p.group_children(&out[..used], Sizes::STANDARD, 0).unwrap(), [(100, 8), (200, 24)]);
         assert!(p.group_children(&out[..30], Sizes::STANDARD, 0).is_err());
         assert!(Prefix::parse(&out, 1, Sizes::STANDARD, 0).is_err());
     }

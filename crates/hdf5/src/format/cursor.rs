@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn undefined_depends_on_the_width() {
-        let narrow = Sizes { offset: 4, length: 4 };
+        let narrow = Sizes { offset: 4, length: 4, ..Sizes::STANDARD };
         assert_eq!(Cursor::new(&[0xff; 4], "x", 0).address(narrow).unwrap(), None);
         assert_eq!(
             Cursor::new(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], "x", 0).address(Sizes::STANDARD).unwrap(),

@@ -88,6 +88,13 @@ impl Header {
         n.checked_mul(self.element_size.into())?.checked_add(4)
     }
 
+    /// Bytes of the data block with all its pages; `None` on overflow.
+    pub fn block_len(&self, sizes: Sizes) -> Option<u64> {
+        let checksums = self.pages().max(1).checked_mul(4)?;
+        let elements = self.elements.checked_mul(self.element_size.into())?;
+        self.prefix_len(sizes).checked_add(elements)?.checked_add(checksums)
+    }
+
     /// Checks the data block's prefix, `bytes` being the whole block (unpaged) or the prefix (paged), and gives what
     /// follows: the elements, or the bitmap of pages.
     ///

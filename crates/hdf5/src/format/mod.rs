@@ -26,18 +26,26 @@ pub use put::Put;
 /// The address that points nowhere: all bits set.
 pub const UNDEFINED: u64 = u64::MAX;
 
-/// How many bytes a file gives to addresses and to lengths; the superblock says.
+/// How many bytes a file gives to addresses and to lengths, and how many entries to nodes; the superblock says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Bytes of an address: 2, 4 or 8.
     pub offset: u8,
     /// Bytes of a length: 2, 4 or 8.
     pub length: u8,
+    /// Half the capacity of a symbol node.
+    pub group_leaf_k: u16,
+    /// Half the capacity of a group's version 1 B-tree node.
+    pub group_internal_k: u16,
+    /// Half the capacity of a version 1 B-tree node of chunks.
+    pub chunk_internal_k: u16,
 }
 
 impl Sizes {
-    /// 8 and 8: what every library writes unless told otherwise, and the only thing emitted here.
-    pub const STANDARD: Sizes = Sizes { offset: 8, length: 8 };
+    /// 8 and 8, nodes of 8, 32 and 64: what every library writes unless told otherwise, and the only thing emitted
+    /// here.
+    pub const STANDARD: Sizes =
+        Sizes { offset: 8, length: 8, group_leaf_k: 4, group_internal_k: 16, chunk_internal_k: 32 };
 
     /// Bytes of a stored reference to a variable-length element: count, heap address, object number.
     pub fn vlen_reference(self) -> u32 {

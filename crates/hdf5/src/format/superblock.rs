@@ -15,6 +15,8 @@ pub const LEN_V0: usize = 96;
 /// As many bytes as any superblock can have.
 pub const MAX_LEN: usize = 128;
 
+/// Consistency flag: a library has the file open for writing.
+pub const WRITING: u8 = 0x01;
 /// Consistency flag: a library writes the file while others read it.
 pub const SWMR: u8 = 0x04;
 
@@ -27,7 +29,7 @@ pub struct Superblock {
     pub version: u8,
     /// Consistency flags of version 3: bit 0 open for writing, bit 2 open for SWMR writing.
     pub flags: u8,
-    /// Width of addresses and lengths.
+    /// Width of addresses and lengths, capacity of nodes (versions 0 and 1; standard otherwise).
     pub sizes: Sizes,
     /// The address that all others count from, as stored: where the superblock was when it was written.
     pub base: u64,
@@ -37,29 +39,27 @@ pub struct Superblock {
     pub end: u64,
     /// The root group's object header.
     pub root: u64,
-    /// Half the capacity of a symbol node (versions 0 and 1).
-    pub group_leaf_k: u16,
-    /// Half the capacity of a group B-tree node (versions 0 and 1).
-    pub group_internal_k: u16,
-    /// Half the capacity of a chunk B-tree node (version 1; 32 otherwise).
-    pub chunk_internal_k: u16,
 }
 
 impl Superblock {
     /// A superblock of version 0, 2 or 3 with everything standard.
     pub fn new(version: u8, end: u64, root: u64) -> Superblock {
-        Superblock {
-            version,
-            flags: 0,
-            sizes: Sizes::STANDARD,
-            base: 0,
-            extension: None,
-            end,
-            root,
-            group_leaf_k: 4,
-            group_internal_k: 16,
-            chunk_internal_k: 32,
+        Superblock { version, flags: 0, sizes: Sizes::STANDARD, base: 0, extension: None, end, root }
+    }
+
+    /// Bytes of the superblock in the file.
+    pub fn len(&self) -> u64 {
+        let (offset, length) = (u64::from(self.sizes.offset), u64::from(self.sizes.length));
+        match self.version {
+            // The root's symbol-table entry is part of it: two addresses, the kind of cache, the cache.
+            0 | 1 => 24 + 4 * u64::from(self.version) + 4 * offset + offset.max(length) + offset + 24,
+            _ => 16 + 4 * offset,
         }
+    }
+
+    /// Whether there is nothing, which no superblock is.
+    pub fn is_empty(&self) -> bool {
+        false
     }
 
     /// Parses the superblock at the start of `bytes`, which lie at `base` in the file ([`MAX_LEN`] bytes are
@@ -92,8 +92,8 @@ impl Superblock {
         out.extend_from_slice(&SIGNATURE);
         if self.version == 0 {
             out.extend_from_slice(&[0, 0, 0, 0, 0, 8, 8, 0]);
-            out.put_u16(self.group_leaf_k);
-            out.put_u16(self.group_internal_k);
+            out.put_u16(self.sizes.group_leaf_k);
+            out.put_u16(self.sizes.group_internal_k);
             out.put_u32(0);
             out.put_u64(self.base);
             out.put_address(None);
@@ -117,7 +117,7 @@ impl Superblock {
 
 #[inline(always)]
 fn widths(c: &mut Cursor<'_>) -> Result<Sizes> {
-    let sizes = Sizes { offset: c.u8()?, length: c.u8()? };
+    let sizes = Sizes { offset: c.u8()?, length: c.u8()?, ..Sizes::STANDARD };
     if !matches!(sizes.offset, 2 | 4 | 8) || !matches!(sizes.length, 2 | 4 | 8) {
         return Err(c.unsupported(format!(
             "addresses of {} and lengths of {} bytes (known: 2, 4, 8)",
@@ -156,14 +156,13 @@ fn parse_v0(version: u8, mut c: Cursor<'_>) -> Result<Superblock> {
     if (known.0, known.1, known.3) != (0, 0, 0) {
         return Err(c.unsupported(format!("free-space, root and shared-header versions {known:?}")));
     }
-    let sizes = widths(&mut c)?;
+    let mut sizes = widths(&mut c)?;
     c.skip(1)?;
-    let group_leaf_k = c.u16()?;
-    let group_internal_k = c.u16()?;
+    sizes.group_leaf_k = c.u16()?;
+    sizes.group_internal_k = c.u16()?;
     c.skip(4)?;
-    let mut chunk_internal_k = 32;
     if version == 1 {
-        chunk_internal_k = c.u16()?;
+        sizes.chunk_internal_k = c.u16()?;
         c.skip(2)?;
     }
     let base = c.address(sizes)?.unwrap_or(0);
@@ -175,14 +174,7 @@ fn parse_v0(version: u8, mut c: Cursor<'_>) -> Result<Superblock> {
     let (Some(end), Some(root)) = (end, root) else {
         return Err(c.invalid("no end-of-file address or no root group"));
     };
-    Ok(Superblock {
-        sizes,
-        base,
-        group_leaf_k,
-        group_internal_k,
-        chunk_internal_k,
-        ..Superblock::new(version, end, root)
-    })
+    Ok(Superblock { sizes, base, ..Superblock::new(version, end, root) })
 }
 
 #[cfg(test)]

@@ -13,6 +13,11 @@ pub fn entry_len(sizes: Sizes) -> u64 {
     2 * u64::from(sizes.offset) + 24
 }
 
+/// Bytes of a node as it lies in the file, with room for more entries.
+pub fn capacity(sizes: Sizes) -> u64 {
+    8 + 2 * u64::from(sizes.group_leaf_k) * entry_len(sizes)
+}
+
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {

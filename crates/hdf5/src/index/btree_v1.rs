@@ -46,6 +46,7 @@ pub fn visit(
             return Err(bad(format!("level {} below level {}", node.level, above.unwrap_or_default())));
         }
         let bytes = source.bytes_at(at, node.chunk_len(rank, sizes), limits).reading("B-tree node", at)?;
+        source.saw(at, Prefix::chunk_capacity(rank, sizes), "B-tree node");
         let (children, end) = node.chunk_children(&bytes, rank, sizes, at)?;
         limits.count_objects(children.len() as u64)?;
         if node.level == 0 {

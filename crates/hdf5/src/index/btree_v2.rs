@@ -34,6 +34,7 @@ impl<'s> BtreeV2<'s> {
     pub fn open(source: &'s dyn Source, address: u64, sizes: Sizes, limits: &'s Limits) -> Result<Self> {
         let bytes = source.bytes_at(address, Header::len(sizes), limits).reading("B-tree header", address)?;
         let header = Header::parse(&bytes, sizes, address)?;
+        source.saw(address, Header::len(sizes), "B-tree header");
         Ok(BtreeV2 { source, sizes, limits, header })
     }
 
@@ -63,6 +64,7 @@ impl<'s> BtreeV2<'s> {
         let used = self.header.used(at, level, self.sizes)?;
         let bytes = self.source.bytes_at(at.address, used, self.limits).reading("B-tree node", at.address)?;
         let node = self.header.node(&bytes, at, level, self.sizes)?;
+        self.source.saw(at.address, self.header.node_size.into(), "B-tree node");
         self.limits.count_objects(at.records)?;
         let mut before = Ordering::Less;
         let mut children = node.children.iter();

@@ -31,10 +31,12 @@ impl ExtensibleArray {
             .bytes_at(address, Header::len(sizes) as u64, limits)
             .reading("extensible array header", address)?;
         let header = Header::parse(&bytes, sizes, address)?;
+        source.saw(address, Header::len(sizes) as u64, "extensible array header");
         let index = match header.index_block {
             Some(at) => {
                 let len = IndexBlock::len(&header.shape);
                 let bytes = source.bytes_at(at, len, limits).reading("extensible array index block", at)?;
+                source.saw(at, len, "extensible array index block");
                 Some(IndexBlock::parse(&bytes, &header.shape, address, at)?)
             }
             None => None,
@@ -190,6 +192,7 @@ impl<'a> Walk<'a> {
         if !exists {
             return Ok(Step::Nothing(p.page_len() - within));
         }
+        self.source.saw(address, DataBlock::page_at(&header.shape, pages)?, "extensible array data block");
         self.page(address, page)?;
         Ok(found(self.element(within)))
     }
@@ -206,6 +209,7 @@ impl<'a> Walk<'a> {
             let len = SuperBlock::len(shape, u)?;
             let bytes =
                 self.source.bytes_at(at, len, self.limits).reading("extensible array super block", at)?;
+            self.source.saw(at, len, "extensible array super block");
             let block = SuperBlock::parse(&bytes, shape, u, self.array.address, at)?;
             self.super_block = Some((u, at, block));
         }
@@ -223,6 +227,7 @@ impl<'a> Walk<'a> {
         let shape = &self.array.header.shape;
         let len = DataBlock::len(shape, u)?;
         let bytes = self.source.bytes_at(at, len, self.limits).reading("extensible array data block", at)?;
+        self.source.saw(at, len, "extensible array data block");
         let block = DataBlock::parse(&bytes, shape, u, first, self.array.address, at)?;
         self.elements = Some((at, first, block.elements));
         Ok(())

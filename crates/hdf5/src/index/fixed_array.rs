@@ -12,6 +12,7 @@ use hyperslab_core::{Error, Limits, Result, ResultExt, Source};
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
+const HEADER: &str = "fixed array header";
 const BLOCK: &str = "fixed array data block";
 const PAGE: &str = "fixed array page";
 
@@ -37,9 +38,9 @@ impl<'s> FixedArray<'s> {
         sizes: Sizes,
         limits: &Limits,
     ) -> Result<FixedArray<'s>> {
-        let bytes =
-            source.bytes_at(address, Header::len(sizes), limits).reading("fixed array header", address)?;
+        let bytes = source.bytes_at(address, Header::len(sizes), limits).reading(HEADER, address)?;
         let header = Header::parse(&bytes, sizes, address)?;
+        source.saw(address, Header::len(sizes), HEADER);
         let mut block = None;
         if let Some(at) = header.block {
             let prefix = header.prefix_len(sizes);
@@ -52,6 +53,7 @@ impl<'s> FixedArray<'s> {
                 Error::invalid(format!("{} elements", header.elements)).reading(BLOCK).at(at)
             })?;
             let bytes = source.bytes_at(at, len, limits).reading(BLOCK, at)?;
+            source.saw(at, header.block_len(sizes).unwrap_or(len), BLOCK);
             let body = header.block_body(&bytes, address, sizes, at)?;
             let (from, len) = (prefix_of(&bytes, body), body.len());
             block = Some((at, cut(bytes, from, len)));

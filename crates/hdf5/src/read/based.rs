@@ -9,6 +9,7 @@ use hyperslab_core::{Limits, Result, Source};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// How much is read on opening.
 const HEAD: u64 = 8192;
@@ -19,7 +20,12 @@ pub(crate) struct Based<'s> {
     base: u64,
     head: Vec<u8>,
     len: AtomicU64,
+    /// The structures that were read, where somebody wants to know.
+    seen: Option<Mutex<Vec<Seen>>>,
 }
+
+/// A structure: where it lies, how long it is, what it is.
+pub(crate) type Seen = (u64, u64, &'static str);
 
 impl<'s> Based<'s> {
     /// The whole source, from its first byte.
@@ -30,7 +36,20 @@ impl<'s> Based<'s> {
             head.resize(len.min(HEAD) as usize, 0);
             inner.read_exact_at(0, &mut head)?;
         }
-        Ok(Based { inner, base: 0, head, len: AtomicU64::new(len) })
+        Ok(Based { inner, base: 0, head, len: AtomicU64::new(len), seen: None })
+    }
+
+    /// The same bytes, with a list of the structures that are read through it.
+    pub(crate) fn watched(&self) -> Based<'_> {
+        let len = AtomicU64::new(self.len.load(Ordering::Relaxed));
+        let (inner, head) = (Box::new(&*self.inner), self.head.clone());
+        Based { inner, base: self.base, head, len, seen: Some(Mutex::default()) }
+    }
+
+    /// What was read since this was asked last.
+    pub(crate) fn take_seen(&self) -> Vec<Seen> {
+        let seen = self.seen.as_ref().map(|s| s.lock().unwrap_or_else(PoisonError::into_inner));
+        seen.map(|mut s| std::mem::take(&mut *s)).unwrap_or_default()
     }
 
     /// Moves the base; what was read of what lies before it is forgotten.
@@ -101,6 +120,12 @@ impl Source for Based<'_> {
         v.resize(len as usize, 0);
         self.inner.read_exact_at(self.base.saturating_add(offset), &mut v)?;
         Ok(Cow::Owned(v))
+    }
+
+    fn saw(&self, offset: u64, len: u64, what: &'static str) {
+        if let Some(seen) = &self.seen {
+            seen.lock().unwrap_or_else(PoisonError::into_inner).push((offset, len, what));
+        }
     }
 
     fn as_slice(&self) -> Option<&[u8]> {

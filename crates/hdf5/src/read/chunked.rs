@@ -4,6 +4,7 @@
 //! planned is fetched in batches, by all threads of the current pool where there is something to decode.
 
 use super::Context;
+use super::based::Seen;
 use super::gather::{self, Copy, Step, Taken};
 use crate::filter;
 use crate::format::message::dataspace::Dataspace;
@@ -53,33 +54,43 @@ pub(crate) struct Read<'f, 'l, 'd> {
 impl<'f> Read<'f, '_, '_> {
     /// Fills `out`, which holds fill values, with the selected elements of every chunk that exists.
     pub(crate) fn fill(&self, out: &mut [u8]) -> Result<()> {
+        let chunk_bytes = self.chunk_bytes()?;
+        let mut batch = Vec::new();
+        self.visit(&mut |at, chunk| {
+            batch.extend(self.piece(at, chunk)?);
+            if batch.len() >= BATCH {
+                self.fetch(&batch, chunk_bytes, out)?;
+                batch.clear();
+            }
+            Ok(())
+        })?;
+        self.fetch(&batch, chunk_bytes, out)
+    }
+
+    /// Where the chunks of the selection lie: offset, length, what it is.
+    pub(crate) fn stored_at(&self, out: &mut Vec<Seen>) -> Result<()> {
+        let chunk_bytes = self.chunk_bytes()?;
+        self.visit(&mut |at, chunk| {
+            let plain = self.filters.is_empty() || self.is_edge_unfiltered(at) || chunk.size == 0;
+            out.push((chunk.address, if plain { chunk_bytes } else { chunk.size }, "chunk"));
+            Ok(())
+        })
+    }
+
+    fn chunk_bytes(&self) -> Result<u64> {
+        self.layout.dims.bytes(self.layout.element_size)
+    }
+
+    /// Calls `f` for every stored chunk that the selection can touch.
+    fn visit(&self, f: index::Visitor<'_>) -> Result<()> {
         let (cx, layout, taken) = (self.cx, self.layout, self.taken);
         let grid = Grid::new(&self.space.dims, self.space.max.as_ref(), &layout.dims)?;
-        let chunk_bytes = layout.dims.bytes(layout.element_size)?;
         let region = Region {
             low: taken.axes.iter().zip(layout.dims.iter()).map(|(a, c)| a.start / c).collect(),
             high: taken.axes.iter().zip(layout.dims.iter()).map(|(a, c)| a.last() / c + 1).collect(),
         };
-        let mut batch = Vec::new();
-        index::visit(
-            cx.source,
-            cx.sizes,
-            cx.limits,
-            layout,
-            &grid,
-            chunk_bytes,
-            &region,
-            &mut |at, chunk| {
-                batch.extend(self.piece(at, chunk)?);
-                if batch.len() >= BATCH {
-                    self.fetch(&batch, chunk_bytes, out)?;
-                    batch.clear();
-                }
-                Ok(())
-            },
-        )
-        .reading("chunk index", layout.address.unwrap_or_default())?;
-        self.fetch(&batch, chunk_bytes, out)
+        index::visit(cx.source, cx.sizes, cx.limits, layout, &grid, self.chunk_bytes()?, &region, f)
+            .reading("chunk index", layout.address.unwrap_or_default())
     }
 
     /// What the selection takes of a chunk, if anything.

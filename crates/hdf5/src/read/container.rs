@@ -1,6 +1,7 @@
 //! A file as the tree that every container presents.
 
-use super::{File, walk};
+use super::{File, regions, walk};
+use hyperslab_core::walk::Visit;
 use hyperslab_core::{Container, Limits, Node, Result, Selection, Value, View};
 
 impl Container for File<'_> {
@@ -10,6 +11,10 @@ impl Container for File<'_> {
 
     fn nodes(&self, path: &str, depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
         self.settled_nodes(|| walk::nodes(self, path, depth, attributes, limits))
+    }
+
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        regions::walk(self, limits, visit)
     }
 
     fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>> {

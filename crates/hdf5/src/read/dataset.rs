@@ -1,5 +1,6 @@
 //! One dataset: type, space, storage, and its elements by selection.
 
+use super::based::Seen;
 use super::heap::GlobalHeap;
 use super::object::Object;
 use super::{Context, attribute, chunked, gather};
@@ -127,6 +128,27 @@ impl<'f> Dataset<'f> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Where the elements lie in the file, filtered or not: offset, length, what it is.
+    pub(crate) fn stored_at(&self, cx: Context<'_, '_>, out: &mut Vec<Seen>) -> Result<()> {
+        if self.object.has(kind::EXTERNAL_FILES) {
+            return Ok(());
+        }
+        match self.layout()? {
+            Layout::Contiguous { address: Some(at), size } => {
+                out.push((at, size.map_or_else(|| self.stored_len(), Ok)?, "elements"));
+            }
+            Layout::Chunked(c) => {
+                let Some(shape) = self.space.shape().filter(|s| !s.contains(&0)) else { return Ok(()) };
+                let ranges = Selection::ALL.resolve(shape)?;
+                let taken = &gather::Taken::new(&ranges, self.stored.itemsize());
+                let (space, filters, object) = (&self.space, &*self.filters, self.object.address);
+                chunked::Read { cx, object, space, layout: &c, filters, taken }.stored_at(out)?;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn check_size(&self, size: Option<u64>) -> Result<u64> {

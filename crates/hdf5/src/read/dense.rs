@@ -33,6 +33,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
         let len = Header::len(&bytes, cx.sizes, address)?;
         let bytes = cx.source.bytes_at(address, len, cx.limits).reading(what, address)?;
         let header = Header::parse(&bytes, cx.sizes, address)?;
+        cx.source.saw(address, len, what);
         Ok(FractalHeap { cx, header, kept: HashMap::new(), kept_bytes: 0 })
     }
 
@@ -68,6 +69,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
         };
         let bytes =
             self.cx.source.bytes_at(address, stored, self.cx.limits).reading("huge object", address)?;
+        self.cx.source.saw(address, stored, "huge object");
         let bytes = self.decoded(bytes, mask, len).reading("huge object", address)?;
         f(&bytes, address)
     }
@@ -143,6 +145,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
         }
         let bytes = self.cx.source.bytes_at(at, len, self.cx.limits).reading(what, at)?;
         self.header.check_indirect(&bytes, self.cx.sizes, at)?;
+        self.cx.source.saw(at, len, what);
         self.insert(at, bytes);
         Ok(())
     }
@@ -157,6 +160,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
             self.cx.source.bytes_at(block.address, stored, self.cx.limits).reading(what, block.address)?;
         let bytes = self.decoded(bytes, block.mask, size).reading(what, block.address)?;
         self.header.check_direct(&bytes, self.cx.sizes, block.address)?;
+        self.cx.source.saw(block.address, stored, what);
         self.insert(block.address, bytes);
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::format::message::link_info::LinkInfo;
 use crate::format::message::symbol_table::SymbolTable;
 use crate::format::{btree_v1, local_heap, symbol_node};
 use hyperslab_core::{Error, Result, ResultExt, Source};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// A name in a group.
@@ -72,7 +73,19 @@ pub(crate) fn find(cx: Context<'_, '_>, group: &Object<'_>, name: &str) -> Resul
             return Ok(found);
         }
     }
-    // Old groups, and names that are not UTF-8, which only the list has as they are written here.
+    if let Some(old) = OldGroup::open(cx, group)? {
+        let mut found = None;
+        old.each(Some(name.as_bytes()), &mut |n, to| {
+            if n == name.as_bytes() {
+                found = Some(to);
+            }
+            Ok(())
+        })?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    // Trees that are not in order, and names that are not UTF-8, which only the list has as they are written here.
     if group.has(kind::SYMBOL_TABLE) || name.contains(char::REPLACEMENT_CHARACTER) {
         let (entries, error) = entries(cx, group);
         return match (entries.into_iter().find(|e| e.name == name), error) {
@@ -89,9 +102,12 @@ fn link_info(cx: Context<'_, '_>, group: &Object<'_>) -> Result<Option<LinkInfo>
 }
 
 fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Result<()> {
-    if let Some(m) = group.first(kind::SYMBOL_TABLE) {
-        let table = SymbolTable::parse(m.body, cx.sizes, m.offset)?;
-        symbol_table(cx, &table, out)?;
+    if let Some(old) = OldGroup::open(cx, group)? {
+        old.each(None, &mut |name, to| {
+            cx.limits.count_objects(1)?;
+            out.push(Entry { name: text(name), to });
+            Ok(())
+        })?;
     }
     for m in group.messages().filter(|m| m.kind == kind::LINK) {
         let link = Link::parse(m.body, cx.sizes, m.offset)?;
@@ -127,52 +143,94 @@ fn entry(link: &Link<'_>) -> Entry {
     Entry { name: text(link.name), to }
 }
 
-fn symbol_table(cx: Context<'_, '_>, table: &SymbolTable, out: &mut Vec<Entry>) -> Result<()> {
-    let bytes = cx
-        .source
-        .bytes_at(table.heap, local_heap::header_len(cx.sizes), cx.limits)
-        .reading("local heap", table.heap)?;
-    let heap = local_heap::LocalHeap::parse(&bytes, cx.sizes, table.heap)?;
-    let names = cx.source.bytes_at(heap.data, heap.data_len, cx.limits).reading("local heap", heap.data)?;
+/// An old-style group: its local heap with the names, and the tree of its symbol nodes.
+struct OldGroup<'f, 'l> {
+    cx: Context<'f, 'l>,
+    btree: u64,
+    names: Cow<'f, [u8]>,
+    /// Where the names lie.
+    heap: u64,
+}
 
-    // Nodes are walked depth first, left to right; a node that is reached twice is a lie.
-    let mut seen = HashSet::new();
-    let mut stack = vec![(table.btree, None::<u8>)];
-    while let Some((at, level)) = stack.pop() {
-        if !seen.insert(at) {
-            return Err(Error::invalid("node reached twice").reading("B-tree node").at(at));
+impl<'f, 'l> OldGroup<'f, 'l> {
+    fn open(cx: Context<'f, 'l>, group: &Object<'_>) -> Result<Option<Self>> {
+        let Some(m) = group.first(kind::SYMBOL_TABLE) else { return Ok(None) };
+        let table = SymbolTable::parse(m.body, cx.sizes, m.offset)?;
+        let len = local_heap::header_len(cx.sizes);
+        let bytes = cx.source.bytes_at(table.heap, len, cx.limits).reading("local heap", table.heap)?;
+        let heap = local_heap::LocalHeap::parse(&bytes, cx.sizes, table.heap)?;
+        let names =
+            cx.source.bytes_at(heap.data, heap.data_len, cx.limits).reading("local heap", heap.data)?;
+        cx.source.saw(table.heap, len, "local heap");
+        cx.source.saw(heap.data, heap.data_len, "local heap data");
+        Ok(Some(OldGroup { cx, btree: table.btree, names, heap: heap.data }))
+    }
+
+    /// Calls `f` with every entry in the order of names; of `only`, where it is given, with those of the one symbol
+    /// node that can have it.
+    ///
+    /// Nodes are walked depth first, left to right; a node that is reached twice is a lie.
+    fn each(&self, only: Option<&[u8]>, f: &mut dyn FnMut(&[u8], To) -> Result<()>) -> Result<()> {
+        let mut seen = HashSet::new();
+        let mut stack = vec![(self.btree, None::<u8>)];
+        while let Some((at, level)) = stack.pop() {
+            if !seen.insert(at) {
+                return Err(Error::invalid("node reached twice").reading("B-tree node").at(at));
+            }
+            if level == Some(0) {
+                self.symbol_node(at, f)?;
+                continue;
+            }
+            let (level, children) = self.tree_node(at, level)?;
+            match only {
+                None => stack.extend(children.into_iter().rev().map(|(child, _)| (child, Some(level)))),
+                Some(name) => {
+                    for (child, greatest) in children {
+                        if self.name(greatest)? >= name {
+                            stack.push((child, Some(level)));
+                            break;
+                        }
+                    }
+                }
+            }
         }
-        if level == Some(0) {
-            symbol_node(cx, at, &names, heap.data, out)?;
-            continue;
-        }
+        Ok(())
+    }
+
+    fn name(&self, offset: u64) -> Result<&[u8]> {
+        local_heap::name(&self.names, offset, self.heap)
+    }
+
+    /// The level of a tree node, its children and their greatest names.
+    fn tree_node(&self, at: u64, above: Option<u8>) -> Result<(u8, Vec<(u64, u64)>)> {
+        let cx = self.cx;
         let start = btree_v1::prefix_len(cx.sizes);
         let bytes = cx.source.bytes_at(at, start, cx.limits).reading("B-tree node", at)?;
         let node = btree_v1::Prefix::parse(&bytes, 0, cx.sizes, at)?;
-        if level.is_some_and(|l| node.level.checked_add(1) != Some(l)) {
-            return Err(Error::invalid(format!("level {} below level {level:?}", node.level))
+        if above.is_some_and(|l| node.level.checked_add(1) != Some(l)) {
+            return Err(Error::invalid(format!("level {} below level {above:?}", node.level))
                 .reading("B-tree node")
                 .at(at));
         }
         let bytes = cx.source.bytes_at(at, node.group_len(cx.sizes), cx.limits).reading("B-tree node", at)?;
-        let children = node.group_children(&bytes, cx.sizes, at)?;
-        stack.extend(children.into_iter().rev().map(|c| (c, Some(node.level))));
+        cx.source.saw(at, btree_v1::Prefix::group_capacity(cx.sizes), "B-tree node");
+        Ok((node.level, node.group_children(&bytes, cx.sizes, at)?))
     }
-    Ok(())
-}
 
-fn symbol_node(cx: Context<'_, '_>, at: u64, names: &[u8], heap: u64, out: &mut Vec<Entry>) -> Result<()> {
-    let head = cx.source.bytes_at(at, 8, cx.limits).reading("symbol node", at)?;
-    let count = symbol_node::parse_count(&head, at)?;
-    let len = 8 + u64::from(count) * symbol_node::entry_len(cx.sizes);
-    let bytes = cx.source.bytes_at(at, len, cx.limits).reading("symbol node", at)?;
-    for e in symbol_node::parse(&bytes, cx.sizes, at)? {
-        let to = match e.target {
-            symbol_node::Target::Hard(a) => To::Object(a),
-            symbol_node::Target::Soft(o) => To::Soft(text(local_heap::name(names, o.into(), heap)?)),
-        };
-        cx.limits.count_objects(1)?;
-        out.push(Entry { name: text(local_heap::name(names, e.name, heap)?), to });
+    fn symbol_node(&self, at: u64, f: &mut dyn FnMut(&[u8], To) -> Result<()>) -> Result<()> {
+        let cx = self.cx;
+        let head = cx.source.bytes_at(at, 8, cx.limits).reading("symbol node", at)?;
+        let count = symbol_node::parse_count(&head, at)?;
+        let len = 8 + u64::from(count) * symbol_node::entry_len(cx.sizes);
+        let bytes = cx.source.bytes_at(at, len, cx.limits).reading("symbol node", at)?;
+        cx.source.saw(at, symbol_node::capacity(cx.sizes), "symbol node");
+        for e in symbol_node::parse(&bytes, cx.sizes, at)? {
+            let to = match e.target {
+                symbol_node::Target::Hard(a) => To::Object(a),
+                symbol_node::Target::Soft(o) => To::Soft(text(self.name(o.into())?)),
+            };
+            f(self.name(e.name)?, to)?;
+        }
+        Ok(())
     }
-    Ok(())
 }

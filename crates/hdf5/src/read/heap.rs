@@ -52,6 +52,7 @@ impl<'f> GlobalHeap<'f> {
         let head = self.source.bytes_at(address, HEADER as u64, &self.limits).reading(what, address)?;
         let size = collection_size(&head, self.sizes, address)?;
         let bytes = self.source.bytes_at(address, size, &self.limits).reading(what, address)?;
+        self.source.saw(address, size, what);
         let table = Collection::parse(&bytes, self.sizes, address)?.table()?;
         let new = Arc::new(Kept { address, bytes, table });
         kept.push_front(Arc::clone(&new));

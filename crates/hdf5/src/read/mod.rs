@@ -18,6 +18,7 @@ mod group;
 mod heap;
 mod live;
 mod object;
+mod regions;
 mod walk;
 
 #[cfg(test)]

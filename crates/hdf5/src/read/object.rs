@@ -44,6 +44,7 @@ impl<'f> Object<'f> {
         if prefix.len() > first.len() as u64 {
             first = cx.source.bytes_at(address, prefix.len(), cx.limits)?;
         }
+        cx.source.saw(address, prefix.len(), "object header");
         let mut object = Object { address, chunks: SmallVec::new(), messages: SmallVec::new() };
         let mut more = Vec::new();
         object.take(cx, &prefix, first, address, true, &mut more)?;
@@ -58,6 +59,7 @@ impl<'f> Object<'f> {
                 .source
                 .bytes_at(c.address, c.len, cx.limits)
                 .reading("object header continuation", c.address)?;
+            cx.source.saw(c.address, c.len, "object header continuation");
             object.take(cx, &prefix, bytes, c.address, false, &mut more)?;
         }
         Ok(object)

@@ -89,6 +89,17 @@ pub(crate) fn nodes(
     attributes: bool,
     limits: &Limits,
 ) -> Result<Vec<Node>> {
+    Ok(nodes_at(file, path, depth, attributes, limits)?.into_iter().map(|(node, _)| node).collect())
+}
+
+/// The same, each with the address of its object header where it is an object.
+pub(crate) fn nodes_at(
+    file: &File<'_>,
+    path: &str,
+    depth: Option<u32>,
+    attributes: bool,
+    limits: &Limits,
+) -> Result<Vec<(Node, Option<u64>)>> {
     let cx = file.context(limits);
     let start = format!("/{}", split(path).collect::<Vec<_>>().join("/"));
     let object = resolve(file, cx, path).map_err(file.place(&start))?;
@@ -98,7 +109,7 @@ pub(crate) fn nodes(
     let mut open = HashSet::new();
     let enter = |list: &mut List<'_>, levels: &mut Vec<Level>, object: &Object<'_>, path: String| {
         let (entries, error) = group::entries(cx, object);
-        if let (Some(e), Some(node)) = (error, list.out.last_mut()) {
+        if let (Some(e), Some((node, _))) = (error, list.out.last_mut()) {
             node.error = Some(file.place(&path)(e));
         }
         levels.push(Level { path, address: object.address, entries: entries.into_iter() });
@@ -138,7 +149,7 @@ pub(crate) fn nodes(
                 let mut node = Node::new(path.as_str(), NodeKind::Link);
                 let e = Error::unsupported(format!("link of the application-defined class {class}"));
                 node.error = Some(file.place(&path)(e));
-                list.push(node)?;
+                list.push(node, None)?;
             }
         }
     }
@@ -149,32 +160,32 @@ struct List<'f> {
     file: &'f File<'f>,
     cx: Context<'f, 'f>,
     attributes: bool,
-    out: Vec<Node>,
+    out: Vec<(Node, Option<u64>)>,
     held: Vec<hyperslab_core::Reservation>,
 }
 
 impl List<'_> {
-    fn push(&mut self, node: Node) -> Result<()> {
+    fn push(&mut self, node: Node, address: Option<u64>) -> Result<()> {
         self.cx.limits.count_objects(1)?;
         if self.out.len() == self.out.capacity() {
             let more = (self.out.len() as u64).max(16);
             self.held.push(self.cx.limits.reserve(more.saturating_mul(NODE_BYTES))?);
             self.out.reserve(more as usize);
         }
-        self.out.push(node);
+        self.out.push((node, address));
         Ok(())
     }
 
     fn link(&mut self, path: &str, target: String) -> Result<()> {
         let mut node = Node::new(path, NodeKind::Link);
         node.target = Some(target);
-        self.push(node)
+        self.push(node, None)
     }
 
     fn failed(&mut self, path: &str, e: Error) -> Result<()> {
         let mut node = Node::new(path, NodeKind::Array);
         node.error = Some(self.file.place(path)(e));
-        self.push(node)
+        self.push(node, None)
     }
 
     /// Lists an object and says what it is.
@@ -218,7 +229,7 @@ impl List<'_> {
             }
         }
         let kind = node.kind;
-        self.push(node)?;
+        self.push(node, Some(object.address))?;
         Ok(kind)
     }
 }

@@ -3,8 +3,7 @@
 //!
 //! Damage is what breaks the format's rules, truncation and lengths that lie included. What this version cannot read
 //! is not known to be damaged: it is listed apart. Bytes that belong to nothing are no damage either, since every
-//! reader passes over them; they are noted. HDF5 does not tell its regions: there, what is checked is everything
-//! that the tree of groups leads to.
+//! reader passes over them; they are noted. In HDF5 those are free space, and what no link leads to.
 
 mod regions;
 

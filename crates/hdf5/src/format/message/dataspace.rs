@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn version_1_and_narrow_lengths() {
         let b = [1, 1, 1, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
-        let s = Dataspace::parse(&b, Sizes { offset: 4, length: 4 }, 0).unwrap();
+        let s = Dataspace::parse(&b, Sizes { offset: 4, length: 4, ..Sizes::STANDARD }, 0).unwrap();
         assert_eq!(s, Dataspace::growing([5].into(), [UNLIMITED].into()));
     }
 
