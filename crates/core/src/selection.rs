@@ -45,8 +45,14 @@ impl Selection {
 
     /// Rows `start..stop` of the first dimension.
     pub fn rows(start: u64, stop: u64) -> Self {
+        Selection::block(std::slice::from_ref(&(start..stop)))
+    }
+
+    /// A range along each of the first dimensions, and everything along the others.
+    pub fn block(ranges: &[std::ops::Range<u64>]) -> Self {
         let bound = |n: u64| Some(i64::try_from(n).unwrap_or(i64::MAX));
-        Selection { parts: vec![Part::Slice(bound(start), bound(stop), None)] }
+        let part = |r: &std::ops::Range<u64>| Part::Slice(bound(r.start), bound(r.end), None);
+        Selection { parts: ranges.iter().map(part).collect() }
     }
 
     /// Whether it takes everything of any array.

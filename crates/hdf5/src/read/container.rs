@@ -1,6 +1,7 @@
 //! A file as the tree that every container presents.
 
-use super::{File, regions, walk};
+use super::{File, regions, stream, walk};
+use hyperslab_core::container::Stream;
 use hyperslab_core::walk::Visit;
 use hyperslab_core::{Container, Limits, Node, Result, Selection, Value, View};
 
@@ -11,6 +12,15 @@ impl Container for File<'_> {
 
     fn nodes(&self, path: &str, depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
         self.settled_nodes(|| walk::nodes(self, path, depth, attributes, limits))
+    }
+
+    fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {
+        let cx = self.context(limits);
+        let layout = self.settled(|| self.dataset(cx, path)?.chunk_layout()).map_err(self.place(path))?;
+        match layout.filter(stream::Layout::is_wide) {
+            Some(layout) => Ok(Some(Box::new(stream::Wide::new(self, path, layout, limits)?))),
+            None => Ok(None),
+        }
     }
 
     fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::based::Seen;
 use super::heap::GlobalHeap;
 use super::object::Object;
-use super::{Context, attribute, chunked, gather};
+use super::{Context, attribute, chunked, gather, stream};
 use crate::filter;
 use crate::format::Sizes;
 use crate::format::message::dataspace::{Dataspace, UNLIMITED};
@@ -128,6 +128,15 @@ impl<'f> Dataset<'f> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Type, extents and chunks of a chunked dataset of elements that stand for themselves.
+    pub(crate) fn chunk_layout(&self) -> Result<Option<stream::Layout>> {
+        let (Layout::Chunked(c), Some(shape)) = (self.layout()?, self.space.shape()) else { return Ok(None) };
+        if self.stored.has_indirection() || c.dims.len() != shape.len() {
+            return Ok(None);
+        }
+        Ok(Some(stream::Layout { dtype: self.dtype().clone(), shape: shape.clone(), chunk: c.dims }))
     }
 
     /// Where the elements lie in the file, filtered or not: offset, length, what it is.

@@ -19,6 +19,7 @@ mod heap;
 mod live;
 mod object;
 mod regions;
+mod stream;
 mod walk;
 
 #[cfg(test)]
