@@ -3,7 +3,7 @@
 use super::{File, regions, stream, walk};
 use hyperslab_core::container::Stream;
 use hyperslab_core::walk::Visit;
-use hyperslab_core::{Container, Limits, Node, Result, Selection, Value, View};
+use hyperslab_core::{Container, Limits, Node, Result, Selection, Source, Value, View};
 
 impl Container for File<'_> {
     fn format(&self) -> &'static str {
@@ -16,7 +16,12 @@ impl Container for File<'_> {
 
     fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {
         let cx = self.context(limits);
-        let layout = self.settled(|| self.dataset(cx, path)?.chunk_layout()).map_err(self.place(path))?;
+        let layout = self.settled(|| {
+            let dataset = self.dataset(cx, path)?;
+            dataset.check_plausible(self.source.len()?)?;
+            dataset.chunk_layout()
+        });
+        let layout = layout.map_err(self.place(path))?;
         match layout.filter(stream::Layout::is_wide) {
             Some(layout) => Ok(Some(Box::new(stream::Wide::new(self, path, layout, limits)?))),
             None => Ok(None),

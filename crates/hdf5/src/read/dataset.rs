@@ -18,6 +18,11 @@ use hyperslab_core::{Dtype, Error, Node, Result, Selection, Source, View};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Bytes of elements that are always gone through when somebody asks for all of them.
+const ALWAYS: u64 = 16 << 30;
+/// As many bytes as one byte of a file can stand for at most, by deflate.
+const MOST_PACKED: u64 = 1032;
+
 /// A dataset whose description has been read; its elements have not.
 pub(crate) struct Dataset<'f> {
     object: Object<'f>,
@@ -128,6 +133,24 @@ impl<'f> Dataset<'f> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Refuses to go through elements that a file of `size` bytes cannot hold: nearly all would be fill values, for
+    /// hours.
+    pub(crate) fn check_plausible(&self, size: u64) -> Result<()> {
+        let need = self.stored_len()?;
+        let elsewhere =
+            self.object.has(kind::EXTERNAL_FILES) || matches!(self.layout()?, Layout::Virtual { .. });
+        if elsewhere || need <= ALWAYS || need / MOST_PACKED <= size {
+            return Ok(());
+        }
+        Err(Error::limit(format!(
+            "shape {} of {}: {need} bytes in a file of {size}",
+            self.space.dims, self.stored
+        ))
+        .reading("dataspace")
+        .at(self.object.address)
+        .hint("nearly all of it can only be fill values; read a part of it by a selection"))
     }
 
     /// Type, extents and chunks of a chunked dataset of elements that stand for themselves.
