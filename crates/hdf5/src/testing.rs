@@ -2,9 +2,13 @@
 //!
 //! Not part of the public interface.
 
+use crate::File;
 use crate::format::object_header::Prefix;
 use crate::format::superblock::SIGNATURE;
 use crate::format::{Sizes, checksum, extensible_array, fixed_array};
+use hyperslab_core::walk::Seen;
+use hyperslab_core::{Container, Limits};
+use std::ops::Range;
 
 /// Recomputes the checksum of every superblock, object header and array header whose signature is found.
 pub fn repair(file: &mut [u8]) {
@@ -33,6 +37,42 @@ pub fn repair(file: &mut [u8]) {
             && sum.len() == 4
         {
             sum.copy_from_slice(&checksum::lookup3(content).to_le_bytes());
+        }
+    }
+}
+
+/// Where a sound file keeps checksums of its structures: what they cover, with the checksum behind it.
+///
+/// Structures that keep theirs elsewhere (fractal heap blocks) are left out.
+pub fn sealed(file: &[u8]) -> Vec<Range<usize>> {
+    let limits = Limits::default();
+    let mut out = Vec::new();
+    let Ok(open) = File::from_image(file) else { return out };
+    let holds = |at: usize, len: usize| {
+        let whole = file.get(at..)?.get(..len)?;
+        let (content, sum) = whole.split_last_chunk::<4>()?;
+        (checksum::lookup3(content) == u32::from_le_bytes(*sum)).then_some(at..at + len)
+    };
+    // A damaged file has what was found until then.
+    let _ = open.walk(&limits, &mut |seen| {
+        if let Seen::Region(r) = seen
+            && let (Ok(at), Ok(len)) = (usize::try_from(r.offset), usize::try_from(r.len))
+        {
+            // Nodes of a B-tree have room behind the checksum.
+            let shorter = if r.what == "B-tree node" { 10..len } else { len..len };
+            out.extend(holds(at, len).or_else(|| shorter.into_iter().find_map(|n| holds(at, n))));
+        }
+        Ok(())
+    });
+    out
+}
+
+/// Recomputes those checksums.
+pub fn reseal(file: &mut [u8], sealed: &[Range<usize>]) {
+    for range in sealed {
+        if let Some((content, sum)) = file.get_mut(range.clone()).and_then(|w| w.split_last_chunk_mut::<4>())
+        {
+            *sum = checksum::lookup3(content).to_le_bytes();
         }
     }
 }
