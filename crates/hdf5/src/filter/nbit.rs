@@ -4,6 +4,9 @@
 //! that are kept as they are. The stream has the bits of one atom after the other, the highest first, without any
 //! gaps; bits that are not stored come out as zero.
 //!
+//! libhdf5 loses its place in the parameters behind an array of arrays or compounds: what follows such a member in a
+//! compound is not stored, whatever the parameters say, and is refused here.
+//!
 //! Source: HDF5 File Format Specification 3.0, section IV.A.2.l; measured on libhdf5 1.10 to 2.0.
 
 use super::Room;
@@ -41,7 +44,7 @@ pub(super) fn undo<'a>(
     if untouched != 0 {
         return Ok(bytes);
     }
-    let mut words = Words { left: description, limits };
+    let mut words = Words { left: description, lost: false, limits };
     let (part, size) = words.element(0, 0)?;
     let len = u64::from(count).checked_mul(size as u64).unwrap_or(u64::MAX);
     let mut out = room.zeroed(len, limits)?;
@@ -109,6 +112,8 @@ fn atom(bits: &mut Bits<'_>, out: &mut [u8], big: bool, precision: u32, offset: 
 /// The description of the element that is left.
 struct Words<'a> {
     left: &'a [u32],
+    /// Whether libhdf5 is at another place by now.
+    lost: bool,
     limits: &'a Limits,
 }
 
@@ -154,7 +159,9 @@ impl Words<'_> {
             self.left = left;
             return Ok(Part::Bytes { at, len: size });
         }
+        let nested = matches!(self.left, [2 | 3, ..]);
         let (part, step) = self.element(0, depth + 1)?;
+        self.lost = nested;
         if step > size {
             return Err(Error::invalid(format!("elements of {step} bytes in an array of {size}")));
         }
@@ -165,6 +172,11 @@ impl Words<'_> {
         let members = self.next()?;
         let (mut parts, mut used) = (Vec::new(), 0usize);
         for _ in 0..members {
+            if self.lost {
+                return Err(Error::unsupported(
+                    "n-bit member behind an array of arrays or compounds, which libhdf5 does not store",
+                ));
+            }
             let offset = self.next()?;
             let (part, len) = self.element(offset, depth + 1)?;
             used = used.saturating_add(len);
@@ -207,6 +219,17 @@ mod tests {
         let description = [3, 6, 3, 0, 1, 1, 0, 4, 0, 2, 4, 2, 4, 2, 2, 1, 1, 0, 4, 0];
         let out = run(&description, 1, &[0x7a, 0xbc, 0xd1, 0x20], 6).unwrap();
         assert_eq!(out, [7, 0, 0xab, 0xcd, 1, 2]);
+    }
+
+    #[test]
+    fn members_that_were_not_stored() {
+        // A compound of 4: an array of one compound of one byte, then a byte.
+        let description = [3, 4, 2, 0, 2, 1, 3, 1, 1, 0, 1, 1, 0, 8, 0, 2, 1, 1, 0, 8, 0];
+        let e = run(&description, 1, &[7, 8, 9, 10], 4).unwrap_err();
+        assert_eq!(e.kind(), hyperslab_core::Kind::Unsupported);
+        // The array alone is stored.
+        let alone = [3, 4, 1, 0, 2, 1, 3, 1, 1, 0, 1, 1, 0, 8, 0];
+        assert_eq!(run(&alone, 1, &[7], 4).unwrap(), [7, 0, 0, 0]);
     }
 
     #[test]
