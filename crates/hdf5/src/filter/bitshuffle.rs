@@ -43,12 +43,12 @@ pub(super) fn undo<'a>(
         Some(n) => return Err(Error::unsupported(format!("bitshuffle with packing {n}"))),
     };
     let short = || Error::invalid(format!("bitshuffle chunk of {} bytes ends early", bytes.len()));
-    let (mut rest, mut block, mut total) = (&*bytes, values.get(3).map_or(0, |&n| n as usize), bytes.len() as u64);
+    let (mut rest, mut block, mut total) =
+        (&*bytes, values.get(3).map_or(0, |&n| n as usize), bytes.len() as u64);
     if packing != Packing::None {
         let (said, after) = rest.split_first_chunk::<8>().ok_or_else(short)?;
         let (bytes, after) = after.split_first_chunk::<4>().ok_or_else(short)?;
-        (rest, block, total) =
-            (after, u32::from_be_bytes(*bytes) as usize / size, u64::from_be_bytes(*said));
+        (rest, block, total) = (after, u32::from_be_bytes(*bytes) as usize / size, u64::from_be_bytes(*said));
     }
     if block == 0 {
         block = (BLOCK / size / 8 * 8).max(LEAST);

@@ -8,7 +8,12 @@ use hyperslab_core::{Limits, Result};
 use std::borrow::Cow;
 
 /// Undoes the packing.
-pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, room: Room, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+pub(super) fn undo<'a>(
+    _: &[u32],
+    bytes: Cow<'a, [u8]>,
+    room: Room,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>> {
     let chunk = Chunk::parse(&bytes)?;
     let mut out = room.zeroed(chunk.len as u64, limits)?;
     chunk.decode(&mut out, limits)?;

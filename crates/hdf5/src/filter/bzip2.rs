@@ -11,7 +11,12 @@ use std::borrow::Cow;
 const MEMORY: u64 = 4 << 20;
 
 /// Undoes the packing.
-pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, room: Room, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+pub(super) fn undo<'a>(
+    _: &[u32],
+    bytes: Cow<'a, [u8]>,
+    room: Room,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>> {
     let _held = limits.reserve(MEMORY)?;
     // The stream does not say how many bytes it gives: as many as are expected, and more only if they come.
     let mut out = room.zeroed(room.expected, limits)?;

@@ -12,7 +12,12 @@ use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
 /// Undoes the packing.
-pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, room: Room, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+pub(super) fn undo<'a>(
+    _: &[u32],
+    bytes: Cow<'a, [u8]>,
+    room: Room,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>> {
     let short = || Error::invalid(format!("LZ4 chunk of {} bytes ends early", bytes.len()));
     let (total, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
     let (block, mut rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;

@@ -8,7 +8,12 @@ use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
 /// Undoes the compression.
-pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, room: Room, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+pub(super) fn undo<'a>(
+    _: &[u32],
+    bytes: Cow<'a, [u8]>,
+    room: Room,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>> {
     // Three bytes give at most 264.
     let possible = (bytes.len() as u64).saturating_mul(88).saturating_add(264).min(room.most);
     let (mut out, _held) = limits.vec(possible)?;

@@ -46,7 +46,7 @@ pub(super) fn undo<'a>(
     }
     let mut words = Words { left: description, lost: false, limits };
     let (part, size) = words.element(0, 0)?;
-    let len = u64::from(count).checked_mul(size as u64).unwrap_or(u64::MAX);
+    let len = u64::from(count).saturating_mul(size as u64);
     let mut out = room.zeroed(len, limits)?;
     let mut bits = Bits::new(&bytes);
     for element in out.chunks_exact_mut(size) {

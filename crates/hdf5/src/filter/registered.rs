@@ -2,7 +2,9 @@
 //!
 //! Source: HDF5 1.14 (numbers below 256) and The HDF Group's list of registered filter plugins of 2025.
 
-use super::{Undo, bitshuffle, blosc, blosc2, bzip2, fletcher32, lz4, lzf, nbit, scale_offset, shuffle, szip, zstd};
+use super::{
+    Undo, bitshuffle, blosc, blosc2, bzip2, fletcher32, lz4, lzf, nbit, scale_offset, shuffle, szip, zstd,
+};
 
 /// A filter that has a number.
 pub(super) struct Registered {

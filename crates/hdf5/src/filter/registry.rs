@@ -129,7 +129,9 @@ impl Registry {
         if let Some(added) = self.added(filter.id) {
             let out = added.decoder.decode(&filter.values, &bytes, room.most, limits)?;
             return match out.len() as u64 > room.most {
-                true => Err(Error::invalid(format!("{} bytes where at most {} belong", out.len(), room.most))),
+                true => {
+                    Err(Error::invalid(format!("{} bytes where at most {} belong", out.len(), room.most)))
+                }
                 false => Ok(Cow::Owned(out)),
             };
         }
@@ -158,7 +160,9 @@ mod tests {
         let filters = Registry::default().with(1, "repeat", twice);
         let filter = |n| [Filter { id: 1, name: None, optional: false, values: vec![n] }];
         let run = |n, expected| {
-            filters.decode(&filter(n), 0, Cow::Borrowed(b"ab"), expected, &Limits::default()).map(Cow::into_owned)
+            filters
+                .decode(&filter(n), 0, Cow::Borrowed(b"ab"), expected, &Limits::default())
+                .map(Cow::into_owned)
         };
         assert_eq!(run(2, 4).unwrap(), b"abab");
         assert_eq!(run(3, 4).unwrap_err().message(), "6 bytes where at most 4 belong");

@@ -53,7 +53,7 @@ pub(super) fn undo<'a>(
     if bits > width {
         return Err(Error::invalid(format!("values of {bits} bits in elements of {width}")));
     }
-    let len = e.count.checked_mul(e.size.into()).unwrap_or(u64::MAX);
+    let len = e.count.saturating_mul(e.size.into());
     let mut out = room.zeroed(len, limits)?;
     let need = e.count.checked_mul(bits.into()).map_or(u64::MAX, |n| n.div_ceil(8));
     let Some(packed) = usize::try_from(need).ok().and_then(|n| packed.get(..n)) else {

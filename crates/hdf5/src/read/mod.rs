@@ -25,8 +25,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-use crate::format::Sizes;
 use crate::filter::Registry;
+use crate::format::Sizes;
 use crate::format::superblock::{MAX_LEN, SIGNATURE, Superblock};
 use crate::numpy_types;
 use based::Based;
@@ -84,7 +84,8 @@ impl<'s> File<'s> {
         let end = superblock.end.saturating_sub(superblock.base);
         drop(bytes);
         source.set_base(at);
-        let mut file = File { source, superblock, cache: ChunkCache::new(cache::DEFAULT), filters: Registry::default() };
+        let mut file =
+            File { source, superblock, cache: ChunkCache::new(cache::DEFAULT), filters: Registry::default() };
         if file.is_live() {
             file.source.forget_head();
         } else if end > have - at {

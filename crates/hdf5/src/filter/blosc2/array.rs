@@ -101,7 +101,8 @@ impl Array {
         let mut chunks = frame.chunks();
         let grid = self.grid();
         let inside: Vec<u64> = self.chunk.iter().zip(&self.block).map(|(c, b)| c.div_ceil(*b)).collect();
-        let block = usize::try_from(product(&self.block, self.item).unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let block =
+            usize::try_from(product(&self.block, self.item).unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         each(&grid, |at| {
             let offset = chunks.next().ok_or_else(|| Error::invalid("Blosc2 frame with too few chunks"))?;
             frame.decode(offset, &mut bytes, limits)?;

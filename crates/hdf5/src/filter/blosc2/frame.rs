@@ -38,7 +38,9 @@ pub(super) struct Frame<'a> {
 /// A field of `N` bytes.
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N]> {
     let found = bytes.get(at..).and_then(|b| b.first_chunk());
-    found.copied().ok_or_else(|| Error::invalid(format!("Blosc2 frame ends at {} in its header", bytes.len())))
+    found
+        .copied()
+        .ok_or_else(|| Error::invalid(format!("Blosc2 frame ends at {} in its header", bytes.len())))
 }
 
 impl<'a> Frame<'a> {
@@ -53,7 +55,9 @@ impl<'a> Frame<'a> {
         for (at, mark) in MARKS {
             let [found] = field(bytes, at)?;
             if found != mark {
-                return Err(Error::invalid(format!("byte {found:#04x} at {at} of a Blosc2 frame ({mark:#04x})")));
+                return Err(Error::invalid(format!(
+                    "byte {found:#04x} at {at} of a Blosc2 frame ({mark:#04x})"
+                )));
             }
         }
         let [general, kind, ..] = field::<4>(bytes, 25)?;
@@ -65,7 +69,8 @@ impl<'a> Frame<'a> {
         let packed = u64::from_be_bytes(field(bytes, 39)?);
         let item = u64::from(u32::from_be_bytes(field(bytes, 48)?));
         let chunk = u64::from(u32::from_be_bytes(field(bytes, 58)?));
-        let wrong = || Error::invalid(format!("Blosc2 frame of {len} bytes in chunks of {chunk}, {packed} packed"));
+        let wrong =
+            || Error::invalid(format!("Blosc2 frame of {len} bytes in chunks of {chunk}, {packed} packed"));
         if (chunk == 0 && len > 0) || header < LAYERS || item == 0 {
             return Err(wrong());
         }
@@ -106,7 +111,11 @@ impl<'a> Frame<'a> {
         })?;
         let chunk = Chunk::parse(bytes)?;
         if chunk.len != out.len() {
-            return Err(Error::invalid(format!("Blosc2 chunk gives {} bytes instead of {}", chunk.len, out.len())));
+            return Err(Error::invalid(format!(
+                "Blosc2 chunk gives {} bytes instead of {}",
+                chunk.len,
+                out.len()
+            )));
         }
         chunk.decode(out, limits)
     }
@@ -116,7 +125,12 @@ impl<'a> Frame<'a> {
             (1 | 4, _) => out.fill(0),
             (2, 4) => out.as_chunks_mut::<4>().0.fill(0x7fc0_0000u32.to_le_bytes()),
             (2, 8) => out.as_chunks_mut::<8>().0.fill(0x7ff8_0000_0000_0000u64.to_le_bytes()),
-            _ => return Err(Error::unsupported(format!("Blosc2 chunk of kind {kind} of {} bytes", self.item))),
+            _ => {
+                return Err(Error::unsupported(format!(
+                    "Blosc2 chunk of kind {kind} of {} bytes",
+                    self.item
+                )));
+            }
         }
         Ok(())
     }

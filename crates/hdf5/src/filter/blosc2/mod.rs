@@ -14,7 +14,12 @@ use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
 /// Undoes the packing.
-pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, room: Room, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+pub(super) fn undo<'a>(
+    _: &[u32],
+    bytes: Cow<'a, [u8]>,
+    room: Room,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>> {
     let frame = Frame::parse(&bytes, room.most, limits)?;
     if let Some(array) = frame.array()? {
         let mut out = room.zeroed(array.len(), limits)?;

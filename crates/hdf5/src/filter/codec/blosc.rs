@@ -69,7 +69,8 @@ impl<'a> Chunk<'a> {
     /// # Errors
     /// `Invalid`; `Unsupported` for what is newer or needs plugins.
     pub(in super::super) fn parse(bytes: &'a [u8]) -> Result<Chunk<'a>> {
-        let short = |n: usize| Error::invalid(format!("Blosc chunk of {} bytes where {n} belong", bytes.len()));
+        let short =
+            |n: usize| Error::invalid(format!("Blosc chunk of {} bytes where {n} belong", bytes.len()));
         let Some(&[version, _, flags, item, ref sizes @ ..]) = bytes.first_chunk::<HEADER>() else {
             return Err(short(HEADER));
         };
@@ -82,7 +83,9 @@ impl<'a> Chunk<'a> {
         }
         let header = if long { LONG_HEADER } else { HEADER };
         if packed < header || len > i32::MAX as usize || (block == 0 && len > 0) {
-            return Err(Error::invalid(format!("Blosc chunk of {packed} bytes for {len} by blocks of {block}")));
+            return Err(Error::invalid(format!(
+                "Blosc chunk of {packed} bytes for {len} by blocks of {block}"
+            )));
         }
         let bytes = bytes.get(..packed).ok_or_else(|| short(packed))?;
         let item = usize::from(item).max(1);
@@ -161,9 +164,13 @@ impl<'a> Chunk<'a> {
         let (mut done, total) = (0, out.len());
         while done < total {
             let start = starts.next().map(|b| u32::from_le_bytes(*b) as usize);
-            let streams = start.filter(|&s| s >= header).and_then(|s| self.bytes.get(s..)).ok_or_else(|| {
-                Error::invalid(format!("block of a Blosc chunk of {} bytes at {start:?}", self.bytes.len()))
-            })?;
+            let streams =
+                start.filter(|&s| s >= header).and_then(|s| self.bytes.get(s..)).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "block of a Blosc chunk of {} bytes at {start:?}",
+                        self.bytes.len()
+                    ))
+                })?;
             let (first, rest) = out.split_at_mut(done);
             let len = self.block.min(rest.len());
             let block = rest.get_mut(..len).unwrap_or_default();
@@ -181,7 +188,9 @@ impl<'a> Chunk<'a> {
             }
             (Special::Nans, 4) => &0x7fc0_0000u32.to_le_bytes()[..],
             (Special::Nans, 8) => &0x7ff8_0000_0000_0000u64.to_le_bytes()[..],
-            (Special::Nans, n) => return Err(Error::unsupported(format!("Blosc chunk of NaNs of {n} bytes"))),
+            (Special::Nans, n) => {
+                return Err(Error::unsupported(format!("Blosc chunk of NaNs of {n} bytes")));
+            }
             (Special::Repeated, n) => body.get(..n).ok_or_else(|| {
                 Error::invalid(format!("Blosc chunk with {} bytes of an element of {n}", body.len()))
             })?,
@@ -288,7 +297,8 @@ fn stream<'a>(
         out.fill(len.unsigned_abs() as u8);
         return Ok(rest);
     }
-    let (packed, rest) = usize::try_from(len).ok().and_then(|n| rest.split_at_checked(n)).ok_or_else(short)?;
+    let (packed, rest) =
+        usize::try_from(len).ok().and_then(|n| rest.split_at_checked(n)).ok_or_else(short)?;
     match packed.len() == out.len() {
         true => out.copy_from_slice(packed),
         false => codec.decode(packed, out, limits)?,
@@ -347,7 +357,9 @@ impl Codec {
             Codec::Zstd(decoder) => decoder.frames(packed, out, limits),
             Codec::Snappy => match snap::raw::Decoder::new().decompress(packed, out) {
                 Ok(n) if n == out.len() => Ok(()),
-                Ok(n) => Err(Error::invalid(format!("Snappy stream gives {n} bytes instead of {}", out.len()))),
+                Ok(n) => {
+                    Err(Error::invalid(format!("Snappy stream gives {n} bytes instead of {}", out.len())))
+                }
                 Err(e) => Err(Error::invalid(format!("Snappy stream: {e}"))),
             },
         }

@@ -1,10 +1,6 @@
 //! Transposed bytes and bits: the first bytes (or bits) of all elements, then the second ones, and so on.
 //!
-//! Turning them back is bound by memory where the compiler finds vector instructions for [`interleave`].
-
-/// Bytes that are interleaved at a time.
-const LANE: usize = 16;
-type Lane = [u8; LANE];
+//! Squares of eight by eight are turned by swapping parts of words: bytes, pairs of them, halves.
 
 /// Undoes the transposition of the bytes of elements of `size` bytes; what is left over at the end stays as it is.
 /// Both slices are as long.
@@ -17,10 +13,9 @@ pub(in super::super) fn unshuffle(size: usize, src: &[u8], dst: &mut [u8]) {
     let (whole, tail) = dst.split_at_mut(count * size);
     tail.copy_from_slice(rest);
     match size {
-        2 => lanes::<2>(planes, whole, count),
-        4 => lanes::<4>(planes, whole, count),
-        8 => lanes::<8>(planes, whole, count),
-        16 => lanes::<16>(planes, whole, count),
+        2 => words(planes, whole, count, turn2),
+        4 => words(planes, whole, count, turn4),
+        8 => words(planes, whole, count, turn8),
         _ => scatter(size, planes, whole, count, 0),
     }
 }
@@ -38,53 +33,78 @@ fn scatter(size: usize, planes: &[u8], out: &mut [u8], count: usize, from: usize
     }
 }
 
-/// As many elements as there are in whole lanes of each plane, the rest one by one.
-fn lanes<const SIZE: usize>(planes: &[u8], out: &mut [u8], count: usize) {
-    let mut rows: [&[Lane]; SIZE] = [&[]; SIZE];
+/// Eight elements at a time as words of each plane, what is left one by one.
+#[inline(always)]
+fn words<const SIZE: usize>(
+    planes: &[u8],
+    out: &mut [u8],
+    count: usize,
+    turn: impl Fn([u64; SIZE]) -> [u64; SIZE],
+) {
+    let done = count / 8;
+    let mut rows: [&[[u8; 8]]; SIZE] = [&[]; SIZE];
     for (row, plane) in rows.iter_mut().zip(planes.chunks_exact(count)) {
-        *row = plane.as_chunks::<LANE>().0;
+        *row = plane.as_chunks().0.get(..done).unwrap_or_default();
     }
-    let done = count / LANE;
-    let (groups, _) = out.as_chunks_mut::<LANE>();
-    for (i, group) in groups.chunks_exact_mut(SIZE).enumerate().take(done) {
-        let mut lane = [[0; LANE]; SIZE];
-        for (lane, row) in lane.iter_mut().zip(&rows) {
-            *lane = row.get(i).copied().unwrap_or_default();
-        }
-        group.copy_from_slice(&weave(lane));
+    let groups = out.as_chunks_mut::<8>().0.as_chunks_mut::<SIZE>().0;
+    for (i, group) in groups.iter_mut().enumerate().take(done) {
+        let words = rows.map(|row| row.get(i).map_or(0, |w| u64::from_le_bytes(*w)));
+        *group = turn(words).map(u64::to_le_bytes);
     }
-    scatter(SIZE, planes, out, count, done * LANE);
+    scatter(SIZE, planes, out, count, done * 8);
 }
 
-/// The bytes of `SIZE` lanes, taken in turns. `SIZE` is a power of two.
+/// Swaps the upper part of each pair in `a` with the lower part in `b`; `mask` has the lower parts, `by` bits long.
 #[inline(always)]
-fn weave<const SIZE: usize>(mut lanes: [Lane; SIZE]) -> [Lane; SIZE] {
-    // Each step pairs a lane with the one half the lanes away: as many steps as the size has bits.
-    let mut step = 1;
-    while step < SIZE {
-        let mut next = [[0; LANE]; SIZE];
-        for (i, pair) in next.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-            if let (Some(a), Some(b)) = (lanes.get(i), lanes.get(i + SIZE / 2)) {
-                *pair = interleave(a, b);
-            }
-        }
-        lanes = next;
-        step *= 2;
-    }
-    lanes
+fn swap(a: u64, b: u64, by: u32, mask: u64) -> (u64, u64) {
+    let t = ((a >> by) ^ b) & mask;
+    (a ^ (t << by), b ^ t)
 }
 
-/// The bytes of two lanes in turns.
 #[inline(always)]
-fn interleave(a: &Lane, b: &Lane) -> [Lane; 2] {
-    let mut out = [[0; LANE]; 2];
-    let (ah, bh) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
-    for ((out, a), b) in out.iter_mut().zip(ah).zip(bh) {
-        for ((pair, a), b) in out.as_chunks_mut::<2>().0.iter_mut().zip(a).zip(b) {
-            *pair = [*a, *b];
-        }
-    }
-    out
+fn swap_bytes(a: u64, b: u64) -> (u64, u64) {
+    swap(a, b, 8, 0x00ff_00ff_00ff_00ff)
+}
+
+#[inline(always)]
+fn swap_pairs(a: u64, b: u64) -> (u64, u64) {
+    swap(a, b, 16, 0x0000_ffff_0000_ffff)
+}
+
+#[inline(always)]
+fn swap_halves(a: u64, b: u64) -> (u64, u64) {
+    swap(a, b, 32, 0xffff_ffff)
+}
+
+/// Eight elements of two bytes.
+#[inline(always)]
+fn turn2([a, b]: [u64; 2]) -> [u64; 2] {
+    let (a, b) = swap_bytes(a, b);
+    let (a, b) = swap_pairs(a, b);
+    let (a, b) = swap_halves(a, b);
+    [a, b]
+}
+
+/// Eight elements of four bytes.
+#[inline(always)]
+fn turn4([a, b, c, d]: [u64; 4]) -> [u64; 4] {
+    let ((a, b), (c, d)) = (swap_bytes(a, b), swap_bytes(c, d));
+    let ((a, c), (b, d)) = (swap_pairs(a, c), swap_pairs(b, d));
+    // Elements 0 and 4, 1 and 5, 2 and 6, 3 and 7.
+    let ((a, b), (c, d)) = (swap_halves(a, b), swap_halves(c, d));
+    [a, c, b, d]
+}
+
+/// Eight elements of eight bytes.
+#[inline(always)]
+fn turn8([a, b, c, d, e, f, g, h]: [u64; 8]) -> [u64; 8] {
+    let ((a, b), (c, d), (e, f), (g, h)) =
+        (swap_bytes(a, b), swap_bytes(c, d), swap_bytes(e, f), swap_bytes(g, h));
+    let ((a, c), (b, d), (e, g), (f, h)) =
+        (swap_pairs(a, c), swap_pairs(b, d), swap_pairs(e, g), swap_pairs(f, h));
+    let ((a, e), (b, f), (c, g), (d, h)) =
+        (swap_halves(a, e), swap_halves(b, f), swap_halves(c, g), swap_halves(d, h));
+    [a, b, c, d, e, f, g, h]
 }
 
 /// Undoes the transposition of the bits of elements of `size` bytes: a row for each bit of an element, the lowest

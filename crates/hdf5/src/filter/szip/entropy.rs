@@ -146,7 +146,7 @@ impl<'a> Decoder<'a> {
                 sum += 1;
             }
             let second = number - first;
-            if out.len() % self.coding.block % 2 == 0 {
+            if (out.len() % self.coding.block).is_multiple_of(2) {
                 out.push(sum - second);
             }
             out.push(second);
@@ -198,11 +198,14 @@ mod tests {
         // Pairs: number 4 is (1, 1), number 5 is (0, 2).
         assert_eq!(line("000 1 00001 000001", coding, 1).unwrap(), [1, 1, 0, 2]);
         // Two blocks of zeros, then the rest of them.
-        assert_eq!(line("000 0 01 111 00000001 00000010 00000011 11111111 000 0 00001", coding, 9).unwrap(), {
-            let mut all = [0; 36];
-            all[8..12].copy_from_slice(&[1, 2, 3, 255]);
-            all
-        });
+        assert_eq!(
+            line("000 0 01 111 00000001 00000010 00000011 11111111 000 0 00001", coding, 9).unwrap(),
+            {
+                let mut all = [0; 36];
+                all[8..12].copy_from_slice(&[1, 2, 3, 255]);
+                all
+            }
+        );
         assert!(line("000 0 001", coding, 2).is_err());
         assert!(line("111 00000001", coding, 1).is_err());
     }
