@@ -64,7 +64,7 @@ pub(super) fn undo<'a>(
     let block = block.saturating_mul(size);
     let room = (block.min(shuffled.len())) as u64;
     let _held = limits.reserve(room.saturating_mul(2))?;
-    let (mut unpacked, mut scratch) = (vec![0; room as usize], Vec::new());
+    let mut unpacked = vec![0; room as usize];
     let mut zstd = zstd::Decoder::new();
     for block in shuffled.chunks_mut(block) {
         let len = match packing {
@@ -89,7 +89,7 @@ pub(super) fn undo<'a>(
                 unpacked
             }
         };
-        transpose::unshuffle_bits(size, rows, block, &mut scratch);
+        transpose::unshuffle_bits(size, rows, block);
     }
     tail.copy_from_slice(rest.get(..tail.len()).ok_or_else(short)?);
     Ok(Cow::Owned(out))

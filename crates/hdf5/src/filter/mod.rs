@@ -20,6 +20,7 @@ pub mod shuffle;
 mod szip;
 mod zstd;
 
+pub use registered::built_in_filters;
 pub use registry::{Decoder, Registry};
 
 use crate::format::message::filter_pipeline::Filter;

@@ -66,6 +66,11 @@ static ALL: &[Registered] = &[
     named(32030, "ffmpeg"),
 ];
 
+/// Numbers and names of the filters that are built in.
+pub fn built_in_filters() -> impl Iterator<Item = (u16, &'static str)> {
+    ALL.iter().filter(|r| r.undo.is_some()).map(|r| (r.id, r.name))
+}
+
 /// The filter with a number.
 pub(super) fn find(id: u16) -> Option<&'static Registered> {
     ALL.get(ALL.binary_search_by_key(&id, |r| r.id).ok()?)
@@ -74,6 +79,16 @@ pub(super) fn find(id: u16) -> Option<&'static Registered> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_filter_is_documented() {
+        let text = std::fs::read_to_string(hyperslab_core::testing::repo().join("docs/support.md")).unwrap();
+        for r in ALL {
+            let row = text.lines().find(|l| l.starts_with(&format!("| {} | {} |", r.id, r.name)));
+            let row = row.unwrap_or_else(|| panic!("no row for {} {}", r.id, r.name));
+            assert_eq!(row.contains("| yes"), r.undo.is_some(), "{row}");
+        }
+    }
 
     #[test]
     fn every_filter_is_found() {

@@ -8,6 +8,9 @@
 mod array;
 mod frame;
 
+#[cfg(test)]
+mod tests;
+
 use super::Room;
 use frame::Frame;
 use hyperslab_core::{Error, Limits, Result};

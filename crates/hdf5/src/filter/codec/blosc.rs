@@ -9,6 +9,7 @@
 //!
 //! Source: the chunk format of C-Blosc 1.21 and C-Blosc2 2.x as documented there; measured on hdf5plugin 7.1.
 
+use super::spare::Spare;
 use super::{blosclz, lz4, transpose, zstd};
 use crate::filter::deflate;
 use hyperslab_core::{Error, Limits, Result};
@@ -159,7 +160,7 @@ impl<'a> Chunk<'a> {
         let room = self.block.min(out.len());
         let _held = limits.reserve((room as u64).saturating_mul(3))?;
         let codec = Codec::new(self.flags >> 5)?;
-        let mut scratch = Scratch { a: vec![0; room], b: Vec::new(), rows: Vec::new(), codec };
+        let mut scratch = Scratch { a: Spare::new(room), b: Spare::new(0), codec };
         let mut starts = body.as_chunks::<4>().0.iter();
         let (mut done, total) = (0, out.len());
         while done < total {
@@ -211,7 +212,7 @@ impl<'a> Chunk<'a> {
         scratch: &mut Scratch,
         limits: &Limits,
     ) -> Result<()> {
-        let Scratch { a, b, rows, codec } = scratch;
+        let Scratch { a, b, codec } = scratch;
         let parts = self.parts(out.len());
         if !out.len().is_multiple_of(parts) {
             return Err(Error::invalid(format!("block of {} bytes in {parts} streams", out.len())));
@@ -232,10 +233,12 @@ impl<'a> Chunk<'a> {
             let src = a.get(..out.len()).unwrap_or_default();
             left -= 1;
             if left == 0 {
-                self.undo(*step, src, out, rows);
+                self.undo(*step, src, out);
             } else {
-                b.resize(a.len(), 0);
-                self.undo(*step, src, b.get_mut(..out.len()).unwrap_or_default(), rows);
+                if b.is_empty() {
+                    *b = Spare::new(a.len());
+                }
+                self.undo(*step, src, b.get_mut(..out.len()).unwrap_or_default());
                 std::mem::swap(a, b);
             }
         }
@@ -249,7 +252,7 @@ impl<'a> Chunk<'a> {
         if split && (self.long || !small) { self.item } else { 1 }
     }
 
-    fn undo(&self, step: Step, src: &[u8], dst: &mut [u8], rows: &mut Vec<u8>) {
+    fn undo(&self, step: Step, src: &[u8], dst: &mut [u8]) {
         match step {
             Step::Shuffle(size) => transpose::unshuffle(size, src, dst),
             Step::Bits => {
@@ -258,7 +261,7 @@ impl<'a> Chunk<'a> {
                 let whole = if self.version < ANY_COUNT && eights != count { 0 } else { eights * self.item };
                 let (src, left) = src.split_at(whole);
                 let (dst, rest) = dst.split_at_mut(whole);
-                transpose::unshuffle_bits(self.item, src, dst, rows);
+                transpose::unshuffle_bits(self.item, src, dst);
                 rest.copy_from_slice(left);
             }
             Step::Delta => {}
@@ -268,9 +271,8 @@ impl<'a> Chunk<'a> {
 
 /// What one block after the other uses.
 struct Scratch {
-    a: Vec<u8>,
-    b: Vec<u8>,
-    rows: Vec<u8>,
+    a: Spare,
+    b: Spare,
     codec: Codec,
 }
 

@@ -27,7 +27,12 @@ pub(in super::super) fn decode(packed: &[u8], out: &mut [u8]) -> Result<()> {
         let control = usize::from(if std::mem::take(&mut first) { byte & 31 } else { byte });
         if control < 32 {
             let (literals, tail) = rest.split_at_checked(control + 1).ok_or_else(short)?;
-            out.get_mut(done..done + literals.len()).ok_or_else(long)?.copy_from_slice(literals);
+            let free = out.get_mut(done..).unwrap_or_default();
+            // A copy of fixed length, where there is room, is a few instructions.
+            match (rest.first_chunk::<32>(), free.first_chunk_mut::<32>()) {
+                (Some(from), Some(to)) => *to = *from,
+                _ => free.get_mut(..literals.len()).ok_or_else(long)?.copy_from_slice(literals),
+            }
             done += literals.len();
             rest = tail;
             continue;
@@ -67,6 +72,19 @@ pub(in super::super) fn decode(packed: &[u8], out: &mut [u8]) -> Result<()> {
 
 /// Fills `start..end` with what lies from `from` on, which is before it and may reach into it.
 fn repeat(out: &mut [u8], from: usize, start: usize, end: usize) {
+    const FEW: usize = 16;
+    if end - start <= FEW && start - from >= FEW {
+        let few = out.get(from..).and_then(|b| b.first_chunk::<FEW>()).copied();
+        let free = out.get_mut(start..).and_then(|b| b.first_chunk_mut::<FEW>());
+        if let (Some(few), Some(free)) = (few, free) {
+            *free = few;
+            return;
+        }
+    }
+    if start - from == 1 {
+        let byte = out.get(from).copied().unwrap_or(0);
+        return out.get_mut(start..end).unwrap_or_default().fill(byte);
+    }
     let mut at = start;
     while at < end {
         // What was written is a whole number of repetitions, so it doubles each time.

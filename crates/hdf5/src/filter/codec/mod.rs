@@ -4,5 +4,6 @@ pub(super) mod bits;
 pub(super) mod blosc;
 mod blosclz;
 pub(super) mod lz4;
+mod spare;
 pub(super) mod transpose;
 pub(super) mod zstd;

@@ -2,6 +2,8 @@
 //!
 //! Squares of eight by eight are turned by swapping parts of words: bytes, pairs of them, halves.
 
+use super::spare::Spare;
+
 /// Undoes the transposition of the bytes of elements of `size` bytes; what is left over at the end stays as it is.
 /// Both slices are as long.
 pub(in super::super) fn unshuffle(size: usize, src: &[u8], dst: &mut [u8]) {
@@ -109,13 +111,12 @@ fn turn8([a, b, c, d, e, f, g, h]: [u64; 8]) -> [u64; 8] {
 
 /// Undoes the transposition of the bits of elements of `size` bytes: a row for each bit of an element, the lowest
 /// bit of the first byte first. The number of elements must be a multiple of 8; all slices are as long.
-pub(in super::super) fn unshuffle_bits(size: usize, src: &[u8], dst: &mut [u8], scratch: &mut Vec<u8>) {
+pub(in super::super) fn unshuffle_bits(size: usize, src: &[u8], dst: &mut [u8]) {
     let row = src.len() / (8 * size.max(1));
     if row == 0 {
         return dst.copy_from_slice(src);
     }
-    scratch.clear();
-    scratch.resize(src.len(), 0);
+    let mut scratch = Spare::new(src.len());
     // Eight rows make a plane of bytes.
     let planes = scratch.chunks_exact_mut(8 * row);
     for (rows, plane) in src.chunks_exact(8 * row).zip(planes) {
@@ -124,7 +125,7 @@ pub(in super::super) fn unshuffle_bits(size: usize, src: &[u8], dst: &mut [u8], 
             *eight = transpose(u64::from_le_bytes(*eight)).to_le_bytes();
         }
     }
-    unshuffle(size, scratch, dst);
+    unshuffle(size, &scratch, dst);
 }
 
 /// Bit `i` of byte `k` becomes bit `k` of byte `i`.
@@ -178,7 +179,7 @@ mod tests {
                     }
                 }
                 let mut out = vec![0; plain.len()];
-                unshuffle_bits(size, &rows, &mut out, &mut Vec::new());
+                unshuffle_bits(size, &rows, &mut out);
                 assert_eq!(out, plain, "{count} elements of {size}");
             }
         }

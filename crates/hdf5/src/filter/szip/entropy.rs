@@ -119,19 +119,25 @@ impl<'a> Decoder<'a> {
             out.push(self.plain()?);
         }
         let start = out.len();
-        while out.len() < end {
-            // Too great a number is damage, and comes out as another one.
-            let high = self.bits.zeros()?;
-            out.push(high.checked_shl(low).unwrap_or(0));
-        }
+        out.resize(end, 0);
         let numbers = out.get_mut(start..)?;
-        if self.bits.left() < u64::from(low) * numbers.len() as u64 {
+        // A copy stays in registers.
+        let mut bits = self.bits.clone();
+        let mut whole = true;
+        for n in &mut *numbers {
+            // Too great a number is damage, and comes out as another one.
+            let high = bits.zeros();
+            whole &= high.is_some();
+            *n = high.unwrap_or(0).checked_shl(low).unwrap_or(0);
+        }
+        if !whole || bits.left() < u64::from(low) * numbers.len() as u64 {
             out.truncate(start);
             return None;
         }
         if low > 0 {
-            numbers.iter_mut().for_each(|n| *n |= self.bits.take(low) as u32);
+            numbers.iter_mut().for_each(|n| *n |= bits.take(low) as u32);
         }
+        self.bits = bits;
         Some(())
     }
 

@@ -66,12 +66,12 @@ pub(super) fn undo<'a>(
 
 /// Writes samples of `size` bytes.
 fn put(samples: &[u32], out: &mut [u8], size: usize, big: bool) {
+    if size == 1 {
+        return out.iter_mut().zip(samples).for_each(|(o, s)| *o = *s as u8);
+    }
     for (slot, sample) in out.chunks_mut(size).zip(samples) {
-        let bytes = sample.to_le_bytes();
+        let bytes = if big { (sample << (32 - 8 * size)).to_be_bytes() } else { sample.to_le_bytes() };
         slot.iter_mut().zip(bytes).for_each(|(o, b)| *o = b);
-        if big {
-            slot.reverse();
-        }
     }
 }
 
