@@ -5,6 +5,7 @@
 //!
 //! Source: HDF5 File Format Specification 3.0, section IV.A.2.l; measured on libhdf5 1.14 and 2.0.
 
+use super::Room;
 use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
@@ -30,7 +31,7 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 }
 
 /// Checks the checksum and takes it off.
-pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, _most: u64, _: &Limits) -> Result<Cow<'a, [u8]>> {
+pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, _: Room, _: &Limits) -> Result<Cow<'a, [u8]>> {
     let Some((body, stored)) = bytes.split_last_chunk::<4>() else {
         return Err(Error::invalid("chunk too short for its checksum"));
     };
@@ -58,7 +59,7 @@ mod tests {
         let body: Vec<u8> = (0..2001).map(|i| (i * 7) as u8).collect();
         let sum = checksum(&body);
         let whole = |sum: [u8; 4]| [&body[..], &sum].concat();
-        let run = |v: Vec<u8>| undo(&[], Cow::Owned(v), 0, &Limits::default());
+        let run = |v: Vec<u8>| undo(&[], Cow::Owned(v), Room::exactly(0), &Limits::default());
         assert_eq!(&*run(whole(sum.to_le_bytes())).unwrap(), body);
         let [a, b, c, d] = sum.to_le_bytes();
         assert_eq!(&*run(whole([b, a, d, c])).unwrap(), body);

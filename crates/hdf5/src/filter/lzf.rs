@@ -3,13 +3,19 @@
 //! Literals and references back into what was already written; there is no length and no checksum in the stream.
 //! Format: LibLZF by Marc Lehmann, as h5py stores it (one stream per chunk).
 
+use super::Room;
 use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
-/// Undoes the compression; more than `most` bytes are an error.
-pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, most: u64, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+/// Undoes the compression.
+pub(super) fn undo<'a>(
+    _: &[u32],
+    bytes: Cow<'a, [u8]>,
+    room: Room,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>> {
     // Three bytes give at most 264.
-    let possible = (bytes.len() as u64).saturating_mul(88).saturating_add(264).min(most);
+    let possible = (bytes.len() as u64).saturating_mul(88).saturating_add(264).min(room.most);
     let (mut out, _held) = limits.vec(possible)?;
     let most = usize::try_from(possible).unwrap_or(usize::MAX);
     let mut rest = &bytes[..];
@@ -58,7 +64,7 @@ mod tests {
     use super::*;
 
     fn run(stream: &[u8], most: u64) -> Result<Vec<u8>> {
-        undo(&[], Cow::Borrowed(stream), most, &Limits::default()).map(Cow::into_owned)
+        undo(&[], Cow::Borrowed(stream), Room::exactly(most), &Limits::default()).map(Cow::into_owned)
     }
 
     #[test]

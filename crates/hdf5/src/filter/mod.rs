@@ -1,68 +1,75 @@
 //! The filters that a chunk goes through, one module each, and the pipeline that runs them.
 //!
-//! A new filter is one module, and one line in `FILTERS`.
+//! A new filter is one module, and one line in `registered`. What is not built in can be added to a [`Registry`].
+//! Codecs that several filters share are in `codec`.
 
+mod bitshuffle;
+mod blosc;
+mod blosc2;
+mod bzip2;
+mod codec;
 pub mod deflate;
 pub mod fletcher32;
+mod lz4;
 mod lzf;
+mod nbit;
+mod registered;
+mod registry;
+mod scale_offset;
 pub mod shuffle;
+mod szip;
+mod zstd;
+
+pub use registered::built_in_filters;
+pub use registry::{Decoder, Registry};
 
 use crate::format::message::filter_pipeline::Filter;
 use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
-/// What undoes a filter: its parameters, the bytes, the most bytes that can come out.
-type Decode = for<'a> fn(&[u32], Cow<'a, [u8]>, u64, &Limits) -> Result<Cow<'a, [u8]>>;
-
-/// A filter by its registered number.
-struct Known {
-    id: u16,
-    name: &'static str,
-    decode: Option<Decode>,
+/// How many bytes come out of undoing a filter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// As many, as far as is known: exact for the filter that was applied first.
+    expected: u64,
+    /// More are damage.
+    most: u64,
 }
 
-const fn known(id: u16, name: &'static str, decode: Option<Decode>) -> Known {
-    Known { id, name, decode }
-}
+impl Room {
+    /// Exactly so many.
+    #[cfg(test)]
+    fn exactly(n: u64) -> Room {
+        Room { expected: n, most: n }
+    }
 
-/// Every filter whose name is worth knowing; those that can be undone say how.
-const FILTERS: &[Known] = &[
-    known(1, "deflate", Some(undo_deflate)),
-    known(2, "shuffle", Some(shuffle::undo)),
-    known(3, "fletcher32", Some(fletcher32::undo)),
-    known(4, "szip", None),
-    known(5, "nbit", None),
-    known(6, "scaleoffset", None),
-    known(305, "lzo", None),
-    known(307, "bzip2", None),
-    known(32000, "lzf", Some(lzf::undo)),
-    known(32001, "blosc", None),
-    known(32004, "lz4", None),
-    known(32008, "bitshuffle", None),
-    known(32013, "zfp", None),
-    known(32015, "zstd", None),
-    known(32017, "sz", None),
-    known(32026, "blosc2", None),
-];
-
-fn find(id: u16) -> Option<&'static Known> {
-    FILTERS.iter().find(|k| k.id == id)
-}
-
-/// The name under which a filter is listed.
-pub fn name(filter: &Filter) -> String {
-    match (find(filter.id), &filter.name) {
-        (Some(k), _) => k.name.into(),
-        (None, Some(name)) => name.clone(),
-        (None, None) => format!("filter {}", filter.id),
+    /// Room for a result of `len` bytes, which is what a header says of it.
+    ///
+    /// # Errors
+    /// `Invalid` for more than can be; `Limit`.
+    fn zeroed(self, len: u64, limits: &Limits) -> Result<Vec<u8>> {
+        if len > self.most {
+            return Err(Error::invalid(format!("{len} bytes announced where at most {} belong", self.most)));
+        }
+        // What is decoded is accounted for by whoever keeps it.
+        let (mut out, _held) = limits.vec(len)?;
+        out.resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
+        Ok(out)
     }
 }
 
-/// Undoes a pipeline, last filter first, but for those whose bit is set in `mask`. The result has exactly
-/// `expected` bytes.
+/// What undoes a filter: its parameters, the bytes, how much comes out.
+type Undo = for<'a> fn(&[u32], Cow<'a, [u8]>, Room, &Limits) -> Result<Cow<'a, [u8]>>;
+
+/// The name under which a filter is listed.
+pub fn name(filter: &Filter) -> String {
+    Registry::BUILT_IN.name(filter)
+}
+
+/// Undoes a pipeline with the filters that are built in; see [`Registry::decode`].
 ///
 /// # Errors
-/// `Unsupported` for a filter that cannot be undone, `Invalid` for damaged bytes, `Limit`.
+/// As [`Registry::decode`].
 pub fn decode<'a>(
     filters: &[Filter],
     mask: u32,
@@ -70,26 +77,23 @@ pub fn decode<'a>(
     expected: u64,
     limits: &Limits,
 ) -> Result<Cow<'a, [u8]>> {
-    let mut bytes = bytes;
-    // Checksums make what lies between two filters a little longer than the elements.
-    let most = expected.saturating_add(4 * filters.len() as u64);
-    for (i, filter) in filters.iter().enumerate().rev() {
-        if mask & (1u32.checked_shl(i as u32).unwrap_or(0)) != 0 {
-            continue;
-        }
-        let undo = find(filter.id)
-            .and_then(|k| k.decode)
-            .ok_or_else(|| Error::unsupported(format!("filter {} ({})", filter.id, name(filter))))?;
-        bytes = undo(&filter.values, bytes, most, limits)?;
-    }
-    if bytes.len() as u64 == expected {
-        return Ok(bytes);
-    }
-    Err(Error::invalid(format!("the filters give {} bytes instead of {expected}", bytes.len())))
+    Registry::BUILT_IN.decode(filters, mask, bytes, expected, limits)
 }
 
-fn undo_deflate<'a>(_: &[u32], bytes: Cow<'a, [u8]>, most: u64, limits: &Limits) -> Result<Cow<'a, [u8]>> {
-    deflate::inflate(&bytes, most, most, limits).map(Cow::Owned)
+/// What a filter makes of `n` bytes at the most: the room there must be before it is undone.
+fn greatest(id: u16, n: u64) -> u64 {
+    match id {
+        // As long as what went in, and a few bytes.
+        2 => n,
+        3 => n.saturating_add(4),
+        // A word for each block, and a block may be a byte.
+        32004 | 32008 => n.saturating_mul(5).saturating_add(16),
+        _ => n.saturating_add(n / 8).saturating_add(4096),
+    }
+}
+
+fn undo_deflate<'a>(_: &[u32], bytes: Cow<'a, [u8]>, room: Room, limits: &Limits) -> Result<Cow<'a, [u8]>> {
+    deflate::inflate(&bytes, room.expected, room.most, limits).map(Cow::Owned)
 }
 
 #[cfg(test)]
@@ -113,8 +117,20 @@ mod tests {
         assert_eq!(&*run(0b111, &plain, 100).unwrap(), plain);
         assert!(run(0, &z, 99).is_err());
         assert!(run(0, &summed, 100).is_err());
-        let unknown = [filter(32008, vec![])];
-        let e = decode(&unknown, 0, Cow::Borrowed(&[]), 0, &limits).unwrap_err();
-        assert_eq!(e.message(), "filter 32008 (bitshuffle)");
+    }
+
+    #[test]
+    fn what_is_not_built_in_is_named() {
+        let filter = |id, name: Option<&str>| Filter {
+            id,
+            name: name.map(Into::into),
+            optional: false,
+            values: vec![],
+        };
+        let told = |f: Filter| decode(&[f], 0, Cow::Borrowed(&[]), 0, &Limits::default()).unwrap_err();
+        assert_eq!(told(filter(32013, None)).message(), "filter 32013 (zfp) is not built in");
+        assert_eq!(told(filter(40000, Some("ours"))).message(), "filter 40000 (ours) is not built in");
+        assert_eq!(told(filter(40001, None)).message(), "filter 40001 is not built in");
+        assert_eq!(name(&filter(40001, None)), "filter 40001");
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Source: HDF5 File Format Specification 3.0, section IV.A.2.l; measured on libhdf5.
 
+use super::Room;
+use super::codec::transpose;
 use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
@@ -10,27 +12,19 @@ use std::borrow::Cow;
 pub(super) fn undo<'a>(
     values: &[u32],
     bytes: Cow<'a, [u8]>,
-    _most: u64,
+    _: Room,
     limits: &Limits,
 ) -> Result<Cow<'a, [u8]>> {
     let size = match values.first() {
         Some(&n) if n > 0 => n as usize,
         _ => return Err(Error::invalid("shuffle filter without an element size")),
     };
-    let count = bytes.len() / size;
-    if size == 1 || count <= 1 {
+    if size == 1 || bytes.len() / size <= 1 {
         return Ok(bytes);
     }
     let (mut out, _held) = limits.vec(bytes.len() as u64)?;
     out.resize(bytes.len(), 0);
-    let whole = count * size;
-    for (k, plane) in bytes.get(..whole).unwrap_or_default().chunks_exact(count).enumerate() {
-        let slots = out.get_mut(k..whole).unwrap_or_default().iter_mut().step_by(size);
-        slots.zip(plane).for_each(|(slot, &b)| *slot = b);
-    }
-    if let (Some(dst), Some(src)) = (out.get_mut(whole..), bytes.get(whole..)) {
-        dst.copy_from_slice(src);
-    }
+    transpose::unshuffle(size, &bytes, &mut out);
     Ok(Cow::Owned(out))
 }
 
@@ -57,10 +51,11 @@ mod tests {
     fn there_and_back() {
         let bytes: Vec<u8> = (0..=250).collect();
         for size in [1, 2, 3, 4, 8, 16, 100, 200, 251, 300] {
-            let back = undo(&[size as u32], Cow::Owned(apply(size, &bytes)), 0, &Limits::default()).unwrap();
+            let shuffled = Cow::Owned(apply(size, &bytes));
+            let back = undo(&[size as u32], shuffled, Room::exactly(251), &Limits::default()).unwrap();
             assert_eq!(&*back, bytes, "{size}");
         }
         assert_eq!(apply(2, &[1, 2, 3, 4, 5]), [1, 3, 2, 4, 5]);
-        assert!(undo(&[], Cow::Borrowed(&[]), 0, &Limits::default()).is_err());
+        assert!(undo(&[], Cow::Borrowed(&[]), Room::exactly(0), &Limits::default()).is_err());
     }
 }

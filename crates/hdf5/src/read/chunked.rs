@@ -6,7 +6,6 @@
 use super::Context;
 use super::based::Seen;
 use super::gather::{self, Copy, Step, Taken};
-use crate::filter;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::filter_pipeline::Filter;
 use crate::format::message::layout::Chunked;
@@ -182,7 +181,7 @@ impl<'f> Read<'f, '_, '_> {
     fn decode(&self, chunk: &Chunk, filters: &[Filter], chunk_bytes: u64) -> Result<Cow<'f, [u8]>> {
         let stored = if chunk.size == 0 { chunk_bytes } else { chunk.size };
         let bytes = self.cx.source.bytes_at(chunk.address, stored, self.cx.limits)?;
-        filter::decode(filters, chunk.filter_mask, bytes, chunk_bytes, self.cx.limits)
+        self.cx.filters.decode(filters, chunk.filter_mask, bytes, chunk_bytes, self.cx.limits)
     }
 
     /// Whether the layout stores this chunk without filters because it reaches over the edge of the array.

@@ -4,7 +4,7 @@ use super::based::Seen;
 use super::heap::GlobalHeap;
 use super::object::Object;
 use super::{Context, attribute, chunked, gather, stream};
-use crate::filter;
+use crate::filter::Registry;
 use crate::format::Sizes;
 use crate::format::message::dataspace::{Dataspace, UNLIMITED};
 use crate::format::message::datatype;
@@ -75,7 +75,7 @@ impl<'f> Dataset<'f> {
     }
 
     /// What a listing shows.
-    pub(crate) fn describe(&self, node: &mut Node) {
+    pub(crate) fn describe(&self, registry: &Registry, node: &mut Node) {
         node.dtype = Some(self.dtype().clone());
         node.shape = self.space.shape().cloned();
         node.max_shape = match &self.space.max {
@@ -88,7 +88,7 @@ impl<'f> Dataset<'f> {
         if node.shape.is_none() {
             node.nbytes = Some(0);
         }
-        node.filters = self.filters.iter().map(filter::name).collect();
+        node.filters = self.filters.iter().map(|f| registry.name(f)).collect();
         if self.object.has(kind::EXTERNAL_FILES) {
             node.layout = Some("external".into());
             return;

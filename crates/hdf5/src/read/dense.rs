@@ -1,7 +1,6 @@
 //! Links and attributes in dense storage: a fractal heap with their messages, and B-trees that find them.
 
 use super::Context;
-use crate::filter;
 use crate::format::checksum::lookup3;
 use crate::format::fractal_heap::{Block, Header, Id, huge_record};
 use crate::format::object_header::SHARED;
@@ -78,7 +77,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
         if self.header.filters.is_empty() {
             return Ok(bytes);
         }
-        filter::decode(&self.header.filters, mask, bytes, len, self.cx.limits)
+        self.cx.filters.decode(&self.header.filters, mask, bytes, len, self.cx.limits)
     }
 
     fn find_huge(&self, key: u64) -> Result<Id<'static>> {

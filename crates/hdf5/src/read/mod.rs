@@ -25,6 +25,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use crate::filter::Registry;
 use crate::format::Sizes;
 use crate::format::superblock::{MAX_LEN, SIGNATURE, Superblock};
 use crate::numpy_types;
@@ -44,6 +45,8 @@ pub(crate) struct Context<'f, 'l> {
     pub(crate) limits: &'l Limits,
     /// Decoded chunks; none where the file may change under us.
     pub(crate) cache: Option<&'f ChunkCache>,
+    /// What undoes the filters of chunks.
+    pub(crate) filters: &'f Registry,
 }
 
 /// An open HDF5 file, for reading. Threads share it without a lock.
@@ -51,6 +54,7 @@ pub struct File<'s> {
     source: Based<'s>,
     superblock: Superblock,
     cache: ChunkCache,
+    filters: Registry,
 }
 
 impl File<'static> {
@@ -80,7 +84,8 @@ impl<'s> File<'s> {
         let end = superblock.end.saturating_sub(superblock.base);
         drop(bytes);
         source.set_base(at);
-        let mut file = File { source, superblock, cache: ChunkCache::new(cache::DEFAULT) };
+        let mut file =
+            File { source, superblock, cache: ChunkCache::new(cache::DEFAULT), filters: Registry::default() };
         if file.is_live() {
             file.source.forget_head();
         } else if end > have - at {
@@ -111,6 +116,12 @@ impl<'s> File<'s> {
         self
     }
 
+    /// Reads chunks with these filters instead of those that are built in alone.
+    pub fn with_filters(mut self, filters: Registry) -> Self {
+        self.filters = filters;
+        self
+    }
+
     /// The superblock.
     pub fn superblock(&self) -> &Superblock {
         &self.superblock
@@ -118,7 +129,7 @@ impl<'s> File<'s> {
 
     fn context<'f, 'l>(&'f self, limits: &'l Limits) -> Context<'f, 'l> {
         let cache = Some(&self.cache).filter(|_| !self.is_live());
-        Context { source: &self.source, sizes: self.superblock.sizes, limits, cache }
+        Context { source: &self.source, sizes: self.superblock.sizes, limits, cache, filters: &self.filters }
     }
 
     /// Adds the path of the object to an error, and turns offsets that count from the base into offsets in the file.

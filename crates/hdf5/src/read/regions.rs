@@ -15,7 +15,8 @@ use std::collections::HashSet;
 /// Hands out the regions; see [`Container::walk`](hyperslab_core::Container::walk).
 pub(crate) fn walk(file: &File<'_>, limits: &Limits, visit: Visit<'_>) -> Result<()> {
     let superblock = file.superblock;
-    let watched = File { source: file.source.watched(), superblock, cache: cache::ChunkCache::new(0) };
+    let cache = cache::ChunkCache::new(0);
+    let watched = File { source: file.source.watched(), superblock, cache, filters: file.filters.clone() };
     let base = file.source.base();
     let mut regions = Regions { file: &watched, base, known: HashSet::new(), visit };
     if base > 0 {

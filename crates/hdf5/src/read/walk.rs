@@ -200,7 +200,7 @@ impl List<'_> {
                 node.kind = NodeKind::Array;
                 match Object::read(cx, object.address).and_then(|o| Dataset::open(cx, o)) {
                     Ok(d) => {
-                        d.describe(&mut node);
+                        d.describe(cx.filters, &mut node);
                         descr = Some(d);
                     }
                     Err(e) => node.error = Some(place(e)),

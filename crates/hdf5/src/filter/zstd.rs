@@ -1,0 +1,21 @@
+//! Filter 32015, Zstandard: each chunk is one frame, which says how many bytes it gives.
+//!
+//! Source: the registered filter's documentation; measured on hdf5plugin 7.1. The frame: RFC 8878.
+
+use super::Room;
+use super::codec::zstd;
+use hyperslab_core::{Limits, Result};
+use std::borrow::Cow;
+
+/// Undoes the packing.
+pub(super) fn undo<'a>(
+    _: &[u32],
+    bytes: Cow<'a, [u8]>,
+    room: Room,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>> {
+    let len = zstd::content_size(&bytes).unwrap_or(room.expected);
+    let mut out = room.zeroed(len, limits)?;
+    zstd::Decoder::new().frames(&bytes, &mut out, limits)?;
+    Ok(Cow::Owned(out))
+}
