@@ -3,11 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "tests: a panic is the failure report")]
 
+mod common;
+
+use common::{Numbers, damage};
 use hyperslab_core::testing::{oracle_python, run_python};
 use hyperslab_core::{Container, Limits, Selection, View, digest, json, scalar};
-use hyperslab_hdf5::{File, Follow};
+use hyperslab_hdf5::{File, Follow, testing::sealed};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 #[test]
 fn files_with_rare_structures_are_read() {
@@ -49,6 +53,7 @@ fn files_with_rare_structures_are_read() {
         arrays += 1;
     }
     names_do_not_lead_outside(folder.path());
+    damage_is_survived(folder.path());
     for (name, file) in &files {
         for node in file.nodes("/", None, true, &Limits::default()).unwrap() {
             assert!(node.error.is_none(), "{name}: {:?}", node.error);
@@ -107,6 +112,47 @@ fn names_do_not_lead_outside(folder: &Path) {
     let bytes = std::fs::read(folder.join("links.h5")).unwrap();
     let said = read(&File::from_image(&bytes).unwrap(), "there");
     assert!(said.starts_with("Unsupported") && said.contains("in memory"), "{said}");
+}
+
+/// Damaged files beside files that they lead to.
+fn damage_is_survived(folder: &Path) {
+    let rounds = std::env::var("HYPERSLAB_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(40u64);
+    let mut numbers = Numbers(0x5eed_0002);
+    let (mut right, mut slowest) = (0, Duration::ZERO);
+    let names = ["virtual latest.h5", "virtual v110.h5", "shared tree latest.h5", "shared list earliest.h5"];
+    for name in names.into_iter().chain(["cache image.h5", "references.h5", "external.h5", "links.h5"]) {
+        let original = std::fs::read(folder.join(name)).unwrap();
+        let sums = sealed(&original);
+        for round in 0..rounds {
+            let mut bytes = original.clone();
+            damage(&mut bytes, &sums, &mut numbers);
+            let path = folder.join("damaged.h5");
+            std::fs::write(&path, &bytes).unwrap();
+            let start = Instant::now();
+            right += read_all(&path);
+            let took = start.elapsed();
+            assert!(took < Duration::from_secs(5), "{name}, round {round}: {took:?}");
+            slowest = slowest.max(took);
+        }
+    }
+    println!("{right} arrays of damaged files are still readable, slowest file {slowest:?}");
+    assert!(right > 0);
+}
+
+fn read_all(path: &Path) -> usize {
+    let limits = Limits::new(64 << 20, 200_000, 32);
+    let Ok(file) = File::open(path) else { return 0 };
+    let Ok(nodes) = file.nodes("/", None, true, &limits) else { return 0 };
+    let mut right = 0;
+    for node in &nodes {
+        // A listing of everything and reading everything are two operations.
+        let limits = Limits::new(64 << 20, 200_000, 32);
+        if let Ok(view) = file.read(&node.path, &Selection::ALL, &limits) {
+            right += usize::from(view.nbytes() < 16 << 20 && scalar::tree(&view, &limits).is_ok());
+        }
+        let _ = file.read(&node.path, &Selection::rows(0, 1), &limits);
+    }
+    right
 }
 
 /// Selections give what the whole array holds at those places.

@@ -63,7 +63,7 @@ impl Superblock {
         let (offset, length) = (u64::from(self.sizes.offset), u64::from(self.sizes.length));
         match self.version {
             // The root's symbol-table entry is part of it: two addresses, the kind of cache, the cache.
-            0 | 1 => 24 + 4 * u64::from(self.version) + 4 * offset + offset.max(length) + offset + 24,
+            0 | 1 => 24 + 4 * u64::from(self.version) + 4 * offset + length + offset + 24,
             _ => 16 + 4 * offset,
         }
     }

@@ -11,7 +11,7 @@ use crate::filter;
 use crate::format::Sizes;
 use crate::format::message::dataspace::{Dataspace, UNLIMITED};
 use crate::format::message::datatype;
-use crate::format::message::external_files;
+use crate::format::message::external_files::{self, ExternalFiles};
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, Filter};
 use crate::format::message::kind;
@@ -179,8 +179,8 @@ impl<'f> Dataset<'f> {
 
     /// Where the elements lie in the file, filtered or not: offset, length, what it is.
     pub(crate) fn stored_at(&self, cx: Context<'_, '_>, out: &mut Vec<Seen>) -> Result<()> {
-        if self.object.has(kind::EXTERNAL_FILES) {
-            return Ok(());
+        if let Some(files) = self.external(cx)? {
+            return Segments::look(cx, &files);
         }
         match self.layout()? {
             Layout::Contiguous { address: Some(at), size } => {
@@ -196,6 +196,12 @@ impl<'f> Dataset<'f> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The files that hold the elements, where other files do.
+    fn external(&self, cx: Context<'_, '_>) -> Result<Option<ExternalFiles>> {
+        let parse = |b: &[u8], at| external_files::parse(b, cx.sizes, at);
+        Ok(self.object.parse(cx, kind::EXTERNAL_FILES, parse)?.filter(|f| !f.segments.is_empty()))
     }
 
     fn check_size(&self, size: Option<u64>) -> Result<u64> {
@@ -250,9 +256,7 @@ impl<'f> Dataset<'f> {
             fill_with(&mut out, fill.as_deref());
             Ok(out)
         };
-        let external =
-            self.object.parse(cx, kind::EXTERNAL_FILES, |b, at| external_files::parse(b, cx.sizes, at))?;
-        if let Some(files) = external.filter(|f| !f.segments.is_empty()) {
+        if let Some(files) = self.external(cx)? {
             if !self.filters.is_empty() {
                 return Err(Error::invalid("filters on external data").at(self.object.address));
             }
