@@ -6,9 +6,9 @@
 //! UTF-32-LE; datetimes as their int64; enums as their integer; opaque and void as their bytes; compounds as their
 //! fields in order without padding; subarrays in C order; variable-length sequences and strings as a u64-LE count
 //! (of items, or of bytes) and the items, HDF5 variable-length strings ending at their first NUL. References,
-//! Python objects, integers with unused bits and floats that are not 2, 4 or 8 bytes have no digest.
+//! Python objects, integers with unused bits, VAX floats and floats that are not 2, 4 or 8 bytes have no digest.
 
-use crate::dtype::{ByteOrder, Int};
+use crate::dtype::{ByteOrder, FloatFormat, Int};
 use crate::view::{Heap, View};
 use crate::{Dtype, Error, Result};
 use sha2::{Digest as _, Sha256};
@@ -22,7 +22,10 @@ pub fn is_digestible(dtype: &Dtype) -> bool {
     match dtype {
         Dtype::Int(i) => plain(i),
         Dtype::Enum(e) => plain(&e.base),
-        Dtype::Float(f) | Dtype::Complex(f) => matches!(f.size, 2 | 4 | 8),
+        Dtype::Float(f) | Dtype::Complex(f) => {
+            let vax = matches!(&f.format, FloatFormat::Custom(l) if l.vax);
+            matches!(f.size, 2 | 4 | 8) && !vax
+        }
         Dtype::Object | Dtype::Reference(..) => false,
         Dtype::Struct(s) => s.fields.iter().all(|f| is_digestible(&f.dtype)),
         Dtype::Array(a) => is_digestible(&a.base),

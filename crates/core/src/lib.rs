@@ -13,6 +13,7 @@ pub mod dtype;
 pub mod error;
 pub mod json;
 pub mod limits;
+mod odd_float;
 pub mod output;
 pub mod scalar;
 pub mod selection;

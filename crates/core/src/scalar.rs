@@ -1,6 +1,7 @@
 //! One element as a value: what printing, JSON and attributes are made of.
 
-use crate::dtype::{ByteOrder, Charset, Int, Padding};
+use crate::dtype::{ByteOrder, Charset, FloatFormat, Int, Padding, ReferenceKind};
+use crate::odd_float;
 use crate::value::{ListKind, Opaque, Value};
 use crate::view::{Heap, View};
 use crate::{Dtype, Error, Limits, Result};
@@ -128,12 +129,19 @@ fn at_depth(dtype: &Dtype, b: &[u8], heap: Option<&(dyn Heap + '_)>, depth: u32)
             }
             Value::Map(pairs)
         }
-        Dtype::Reference(kind, _) => Value::Opaque(Box::new(Opaque {
-            name: format!("{kind:?} reference").to_lowercase(),
-            parts: vec![("bytes".into(), Value::Bytes(b.to_vec()))],
-        })),
+        Dtype::Reference(kind, size) => {
+            let own = b.get(..*size as usize).ok_or_else(short)?;
+            heap.and_then(|h| h.reference(*kind, own)).unwrap_or_else(|| reference(*kind, own))
+        }
         Dtype::Object => return Err(odd(dtype)),
     })
+}
+
+fn reference(kind: ReferenceKind, b: &[u8]) -> Value {
+    Value::Opaque(Box::new(Opaque {
+        name: format!("{kind:?} reference").to_lowercase(),
+        parts: vec![("bytes".into(), Value::Bytes(b.to_vec()))],
+    }))
 }
 
 fn items_of(
@@ -191,9 +199,11 @@ fn integer(i: &Int, b: &[u8]) -> Result<Value> {
     Ok(i128::try_from(v).map_or_else(|_| Value::BigInt(Box::new(v.into())), Value::Int))
 }
 
-fn float(size: u8, order: ByteOrder, format: &crate::dtype::FloatFormat, b: &[u8]) -> Option<f64> {
-    if *format != crate::dtype::FloatFormat::Ieee {
-        return None;
+fn float(size: u8, order: ByteOrder, format: &FloatFormat, b: &[u8]) -> Option<f64> {
+    match format {
+        FloatFormat::Ieee => {}
+        FloatFormat::Custom(layout) => return odd_float::to_f64(layout, order, b.get(..size.into())?),
+        FloatFormat::LongDouble => return None,
     }
     let mut le = [0u8; 8];
     let n = usize::from(size);

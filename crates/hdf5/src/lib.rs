@@ -50,5 +50,5 @@ pub mod read;
 pub mod testing;
 pub mod write;
 
-pub use read::File;
+pub use read::{File, Follow};
 pub use write::Writer;

@@ -3,6 +3,7 @@
 //! Not part of the public interface.
 
 use crate::File;
+use crate::format::global_heap::{Collection, OBJECT_HEADER};
 use crate::format::object_header::Prefix;
 use crate::format::superblock::SIGNATURE;
 use crate::format::{Sizes, checksum, extensible_array, fixed_array};
@@ -72,6 +73,30 @@ pub fn reseal(file: &mut [u8], sealed: &[Range<usize>]) {
     for range in sealed {
         if let Some((content, sum)) = file.get_mut(range.clone()).and_then(|w| w.split_last_chunk_mut::<4>())
         {
+            *sum = checksum::lookup3(content).to_le_bytes();
+        }
+    }
+}
+
+/// Recomputes the checksum of what can be the mappings of a virtual dataset: they are objects of a global heap, so no
+/// region of their own.
+pub fn reseal_mappings(file: &mut [u8]) {
+    let mut found = Vec::new();
+    for at in 0..file.len() {
+        let Some(rest) = file.get(at..).filter(|r| r.starts_with(b"GCOL")) else { continue };
+        let Ok(collection) = Collection::parse(rest, Sizes::STANDARD, 0) else { continue };
+        let few = |data: &[u8]| data.get(4..9) == Some(&[0; 5][..]);
+        found.extend(
+            collection
+                .objects()
+                .map_while(Result::ok)
+                .filter(|o| o.data.len() > 40 && few(o.data))
+                .map(|o| (at + o.position + OBJECT_HEADER, o.data.len())),
+        );
+    }
+    for (start, len) in found {
+        let object = file.get_mut(start..).and_then(|f| f.get_mut(..len));
+        if let Some((content, sum)) = object.and_then(|o| o.split_last_chunk_mut::<4>()) {
             *sum = checksum::lookup3(content).to_le_bytes();
         }
     }

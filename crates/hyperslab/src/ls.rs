@@ -103,7 +103,12 @@ pub fn node_json(node: &Node, attributes: bool, limits: &Limits) -> Result<Json>
     if attributes && matches!(node.kind, NodeKind::Group | NodeKind::Array | NodeKind::Type) {
         let mut attrs = Map::new();
         for (name, value) in &node.attributes {
-            attrs.insert(name.clone(), json::shown(value, limits)?);
+            // What has no text leaves the rest of the listing readable.
+            let shown = match json::shown(value, limits) {
+                Err(e) if e.kind() == Kind::Unsupported => object!({ "error": e.message() }),
+                shown => shown?,
+            };
+            attrs.insert(name.clone(), shown);
         }
         o.insert("attrs".into(), Json::Object(attrs));
     }

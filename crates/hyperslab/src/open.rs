@@ -5,6 +5,7 @@
 //! views of the stored bytes ([`OpenOptions::map`]).
 
 use crate::detect::{Format, detect};
+use crate::hdf5::Follow;
 use crate::nco::Nco;
 use crate::npy::headers::{self, envi, nrrd};
 use crate::npy::raw::Layout;
@@ -30,6 +31,9 @@ pub struct OpenOptions {
     pub map: bool,
     /// Read NumPy's arrays of Python objects through the safe unpickler, which never executes anything.
     pub objects: bool,
+    /// Let an HDF5 file lead to files outside its folder: by external links, virtual datasets and external raw data.
+    /// Right for files that are trusted.
+    pub follow_outside: bool,
 }
 
 /// What is told about a headerless file; what is missing comes from the file's name.
@@ -207,7 +211,14 @@ impl Opening<'_> {
             Some(Format::Npz) => Ok(Box::new(Npz::open(source, limits)?)),
             Some(Format::Nco) => Ok(Box::new(Nco::open(source, limits)?)),
             Some(Format::Pickle) => Ok(Box::new(PickleFile::open(&source, limits)?)),
-            Some(Format::Hdf5) => Ok(Box::new(crate::hdf5::File::from_source(source)?)),
+            Some(Format::Hdf5) => {
+                let follow = match (self.on_disk, self.options.follow_outside) {
+                    (false, _) => Follow::Nowhere,
+                    (true, false) => Follow::Beside,
+                    (true, true) => Follow::Anywhere,
+                };
+                Ok(Box::new(crate::hdf5::File::from_source(source)?.following(follow)))
+            }
             Some(Format::Envi | Format::Nrrd) => self.described(source, format == Some(Format::Envi)),
             None => Err(unknown(&source, self.name)),
         }

@@ -28,6 +28,9 @@ pub(crate) struct Headerless {
     /// Read NumPy's arrays of Python objects, unpickled without executing anything
     #[arg(long, help_heading = "Options")]
     objects: bool,
+    /// Let an HDF5 file lead to files outside its folder (external links, virtual datasets, external data)
+    #[arg(long, help_heading = "Options")]
+    follow_outside: bool,
 }
 
 /// A number of elements, or all.
@@ -64,7 +67,8 @@ impl Headerless {
             count: self.count.and_then(|c| c.0),
             sep: self.sep.clone(),
         };
-        Ok(OpenOptions { declared, objects: self.objects, ..OpenOptions::default() })
+        let (objects, follow_outside) = (self.objects, self.follow_outside);
+        Ok(OpenOptions { declared, objects, follow_outside, ..OpenOptions::default() })
     }
 }
 

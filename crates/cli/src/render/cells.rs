@@ -5,7 +5,7 @@
 use super::float::{self, Column, Width};
 use super::text;
 use hyperslab::dtype::TimeUnit;
-use hyperslab::value::ListKind;
+use hyperslab::value::{ListKind, Opaque};
 use hyperslab::{Dtype, Value, time};
 
 /// The cells of the values of one dtype.
@@ -99,9 +99,31 @@ pub(crate) fn alone(value: &Value) -> String {
         Value::Map(pairs) => {
             tuple(pairs.iter().map(|(_, v)| alone(v)).collect::<Vec<_>>().iter().map(|s| &**s))
         }
-        Value::Opaque(o) => format!("<{}>", text::name(&o.name)),
+        Value::Opaque(o) => match pointed_at(o) {
+            Some(place) => format!("<{} {place}>", text::name(&o.name)),
+            None => format!("<{}>", text::name(&o.name)),
+        },
         other => format!("{other:?}"),
     }
+}
+
+/// What a reference points at, as a target on the command line: path, region, attribute.
+fn pointed_at(o: &Opaque) -> Option<String> {
+    let part = |name: &str| o.parts.iter().find(|(n, _)| n == name).map(|(_, v)| v);
+    let mut place = match (part("path"), part("address")) {
+        (Some(Value::String(path)), _) => text::name(path),
+        (Some(_), _) => "null".into(),
+        (None, Some(Value::Int(address))) => format!("at byte {address}"),
+        _ => return None,
+    };
+    if let Some(Value::String(region)) = part("region") {
+        place.push_str(region);
+    }
+    if let Some(Value::String(name)) = part("attribute") {
+        place.push('@');
+        place.push_str(&text::name(name));
+    }
+    Some(place)
 }
 
 fn each(values: &[&Value], f: impl Fn(&Value) -> String) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::style::{ATTRIBUTE, DIM, paint};
 use super::{array, cells, text};
-use hyperslab::{Limits, Result, Value};
+use hyperslab::{Kind, Limits, Result, Value};
 
 /// Short lists and arrays stay on the line of their name up to this width.
 const LINE: usize = 72;
@@ -56,7 +56,11 @@ fn named(name: &str, value: &Value, depth: usize, limits: &Limits, out: &mut Vec
     match value {
         Value::Array(view) => {
             let kind = format!("{} {}", array::short_dtype(view.dtype()), view.shape());
-            let body = array::view(view, false, limits)?;
+            // What has no text leaves the rest of the metadata readable.
+            let body = match array::view(view, false, limits) {
+                Err(e) if e.kind() == Kind::Unsupported => format!("({})", e.message()),
+                body => body?,
+            };
             out.push(format!("{pad}{name}{colon} {}", paint(DIM, &kind)));
             out.extend(body.lines().map(|l| format!("{pad}  {l}")));
         }

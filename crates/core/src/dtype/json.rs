@@ -30,6 +30,7 @@ impl Dtype {
             }
             Dtype::Reference(ReferenceKind::Object, _) => json!({ "reference": "object" }),
             Dtype::Reference(ReferenceKind::Region, _) => json!({ "reference": "region" }),
+            Dtype::Reference(ReferenceKind::Attribute, _) => json!({ "reference": "attribute" }),
             Dtype::Opaque(n, tag) => json!({ "opaque": n, "tag": &**tag }),
             Dtype::Bitfield(i) => json!({ "bitfield": Dtype::Int(*i).to_json() }),
             Dtype::Int(i) => odd_int(i),
@@ -39,6 +40,9 @@ impl Dtype {
                     o["precision"] = l.precision.into();
                     o["exponent"] = l.exponent_bits.into();
                     o["mantissa"] = l.mantissa_bits.into();
+                    if l.vax {
+                        o["order"] = "vax".into();
+                    }
                 }
                 if matches!(self, Dtype::Complex(_)) { json!({ "complex": o }) } else { o }
             }

@@ -95,6 +95,9 @@ pub struct FloatLayout {
     pub bias: u32,
     /// 0 none, 1 always set, 2 implied most significant mantissa bit.
     pub normalization: u8,
+    /// VAX: words of two bytes, the most significant first, the bytes of each the other way round; an exponent of
+    /// all ones is a number like others.
+    pub vax: bool,
 }
 
 /// A floating-point number.
@@ -171,6 +174,8 @@ pub enum ReferenceKind {
     Object,
     /// A region of a dataset.
     Region,
+    /// An attribute of an object.
+    Attribute,
 }
 
 /// The type of an array's elements.

@@ -14,7 +14,9 @@ mod typed;
 pub use buffer::Buffer;
 pub use data::Data;
 
+use crate::dtype::ReferenceKind;
 use crate::selection::Selection;
+use crate::value::Value;
 use crate::{Dtype, Error, Limits, Result, Shape};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -30,6 +32,13 @@ pub trait Heap: Send + Sync {
     /// # Errors
     /// `Invalid` when the reference points nowhere sensible.
     fn resolve(&self, reference: &[u8]) -> Result<(u64, Cow<'_, [u8]>)>;
+
+    /// What a stored reference to an object, region or attribute points at, for showing; `None` where that is not
+    /// known.
+    fn reference(&self, kind: ReferenceKind, bytes: &[u8]) -> Option<Value> {
+        let _ = (kind, bytes);
+        None
+    }
 }
 
 /// How the dense bytes of an array are ordered.

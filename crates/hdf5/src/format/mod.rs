@@ -7,6 +7,7 @@
 
 pub mod btree_v1;
 pub mod btree_v2;
+pub mod cache_image;
 pub mod checksum;
 pub mod cursor;
 pub mod extensible_array;
@@ -17,8 +18,11 @@ pub mod local_heap;
 pub mod message;
 pub mod object_header;
 pub mod put;
+pub mod selection;
+pub mod shared_message_table;
 pub mod superblock;
 pub mod symbol_node;
+pub mod virtual_mapping;
 
 pub use cursor::Cursor;
 pub use put::Put;

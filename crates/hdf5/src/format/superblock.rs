@@ -35,6 +35,8 @@ pub struct Superblock {
     pub base: u64,
     /// The superblock extension's object header (versions 2 and 3).
     pub extension: Option<u64>,
+    /// The driver-info block (versions 0 and 1).
+    pub driver: Option<u64>,
     /// End of the allocated part of the file, as stored.
     pub end: u64,
     /// The root group's object header.
@@ -44,7 +46,16 @@ pub struct Superblock {
 impl Superblock {
     /// A superblock of version 0, 2 or 3 with everything standard.
     pub fn new(version: u8, end: u64, root: u64) -> Superblock {
-        Superblock { version, flags: 0, sizes: Sizes::STANDARD, base: 0, extension: None, end, root }
+        Superblock {
+            version,
+            flags: 0,
+            sizes: Sizes::STANDARD,
+            base: 0,
+            extension: None,
+            driver: None,
+            end,
+            root,
+        }
     }
 
     /// Bytes of the superblock in the file.
@@ -52,7 +63,7 @@ impl Superblock {
         let (offset, length) = (u64::from(self.sizes.offset), u64::from(self.sizes.length));
         match self.version {
             // The root's symbol-table entry is part of it: two addresses, the kind of cache, the cache.
-            0 | 1 => 24 + 4 * u64::from(self.version) + 4 * offset + offset.max(length) + offset + 24,
+            0 | 1 => 24 + 4 * u64::from(self.version) + 4 * offset + length + offset + 24,
             _ => 16 + 4 * offset,
         }
     }
@@ -168,13 +179,13 @@ fn parse_v0(version: u8, mut c: Cursor<'_>) -> Result<Superblock> {
     let base = c.address(sizes)?.unwrap_or(0);
     c.address(sizes)?;
     let end = c.address(sizes)?;
-    c.address(sizes)?;
+    let driver = c.address(sizes)?;
     c.length(sizes)?;
     let root = c.address(sizes)?;
     let (Some(end), Some(root)) = (end, root) else {
         return Err(c.invalid("no end-of-file address or no root group"));
     };
-    Ok(Superblock { sizes, base, ..Superblock::new(version, end, root) })
+    Ok(Superblock { sizes, base, driver, ..Superblock::new(version, end, root) })
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use hyperslab_core::Result;
 const SIGNATURE: [u8; 4] = *b"SNOD";
 const WHAT: &str = "symbol node";
 
-/// Bytes of an entry.
+/// Bytes of an entry: the offset of its name is as wide as a length, whatever the specification says, since libhdf5
+/// writes it so.
 pub fn entry_len(sizes: Sizes) -> u64 {
-    2 * u64::from(sizes.offset) + 24
+    u64::from(sizes.offset) + u64::from(sizes.length) + 24
 }
 
 /// Bytes of a node as it lies in the file, with room for more entries.
@@ -58,7 +59,7 @@ pub fn parse(bytes: &[u8], sizes: Sizes, base: u64) -> Result<Vec<Entry>> {
     c.skip(8)?;
     let mut out = Vec::new();
     for _ in 0..count {
-        let name = c.uint(sizes.offset.into())?;
+        let name = c.length(sizes)?;
         let header = c.address(sizes)?;
         let kind = c.u32()?;
         c.skip(4)?;

@@ -4,6 +4,7 @@ use super::Context;
 use super::dense::{FractalHeap, Records};
 use super::heap::GlobalHeap;
 use super::object::{Object, follow};
+use super::reference::{References, has_references};
 use crate::format::message::attribute::{Attribute, Part};
 use crate::format::message::attribute_info::AttributeInfo;
 use crate::format::message::dataspace::Dataspace;
@@ -24,14 +25,17 @@ pub(crate) fn all(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Vec<(Strin
         Ok(())
     };
     for m in object.messages().filter(|m| m.kind == kind::ATTRIBUTE) {
-        take(&taken_apart(&m)?, m.offset)?;
+        taken_apart(cx, &m, &mut take)?;
     }
     if let Some(AttributeInfo { heap: Some(heap), order, names }) = info(cx, object)?
         && let Some(tree) = order.or(names)
     {
         let mut heap = FractalHeap::open(cx, heap)?;
-        Records::open(cx, tree)?
-            .all(&mut |id| heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at)))?;
+        let mut common = None;
+        Records::open(cx, tree)?.all(&mut |id, shared| {
+            let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
+            heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at))
+        })?;
         // A tree by name is in the order of hashes, which says nothing.
         if order.is_none() {
             out.sort_by(|a, b| a.0.cmp(&b.0));
@@ -46,23 +50,22 @@ fn info(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<AttributeInfo
 
 /// One attribute by name.
 pub(crate) fn one(cx: Context<'_, '_>, object: &Object<'_>, name: &str) -> Result<Value> {
-    for m in object.messages().filter(|m| m.kind == kind::ATTRIBUTE) {
-        let a = taken_apart(&m)?;
-        if a.name == name.as_bytes() {
-            return value(cx, &a).map_err(|e| e.reading(format!("attribute {name:?}")).at(m.offset));
-        }
-    }
     let mut found = None;
+    let mut take = |a: &Attribute<'_>, at: u64| {
+        if a.name == name.as_bytes() {
+            found = Some(value(cx, a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?);
+        }
+        Ok(())
+    };
+    for m in object.messages().filter(|m| m.kind == kind::ATTRIBUTE) {
+        taken_apart(cx, &m, &mut take)?;
+    }
     if let Some(AttributeInfo { heap: Some(heap), names: Some(names), .. }) = info(cx, object)? {
         let mut heap = FractalHeap::open(cx, heap)?;
-        Records::open(cx, names)?.named(name.as_bytes(), &mut |id| {
-            heap.object(id, |body, at| {
-                let a = Attribute::parse(body, at)?;
-                if a.name == name.as_bytes() {
-                    found = Some(value(cx, &a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?);
-                }
-                Ok(())
-            })
+        let mut common = None;
+        Records::open(cx, names)?.named(name.as_bytes(), &mut |id, shared| {
+            let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
+            heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at))
         })?;
     }
     found.ok_or_else(|| Error::usage(format!("no attribute {name:?}")))
@@ -76,13 +79,27 @@ pub(crate) fn text(cx: Context<'_, '_>, object: &Object<'_>, name: &str) -> Opti
     }
 }
 
-fn taken_apart<'m>(m: &Message<'m>) -> Result<Attribute<'m>> {
+/// Gives a message's attribute to `take`, also where the file has it in its shared-message table.
+fn taken_apart(
+    cx: Context<'_, '_>,
+    m: &Message<'_>,
+    take: &mut dyn FnMut(&Attribute<'_>, u64) -> Result<()>,
+) -> Result<()> {
     if m.flags & SHARED != 0 {
-        return Err(Error::unsupported("attribute in the shared-message table")
-            .reading("shared message")
-            .at(m.offset));
+        return follow(cx, kind::ATTRIBUTE, m.body, m.offset, |b, at| take(&Attribute::parse(b, at)?, at));
     }
-    Attribute::parse(m.body, m.offset)
+    take(&Attribute::parse(m.body, m.offset)?, m.offset)
+}
+
+/// The heap of attributes that objects share, opened once.
+fn shared_heap<'h, 'f, 'l>(
+    cx: Context<'f, 'l>,
+    open: &'h mut Option<FractalHeap<'f, 'l>>,
+) -> Result<&'h mut FractalHeap<'f, 'l>> {
+    if open.is_none() {
+        *open = Some(cx.shared.heap(cx, kind::ATTRIBUTE)?);
+    }
+    open.as_mut().ok_or_else(|| Error::invalid("no heap of shared attributes"))
 }
 
 fn part<T>(
@@ -103,6 +120,10 @@ fn value(cx: Context<'_, '_>, a: &Attribute<'_>) -> Result<Value> {
     let data = usize::try_from(need).ok().and_then(|n| a.data.get(..n)).ok_or_else(|| {
         Error::invalid(format!("{} bytes for shape {shape} of {dtype}, which takes {need}", a.data.len()))
     })?;
+    if has_references(&dtype) {
+        let heap = Arc::new(References::new(cx, &dtype));
+        return scalar::tree(&View::new(dtype, shape, data)?.with_heap(heap), cx.limits);
+    }
     if dtype.has_indirection() {
         let heap = Arc::new(GlobalHeap::new(cx.source, cx.sizes, cx.limits, &dtype));
         let view = View::new(dtype, shape, data)?.with_heap(heap);

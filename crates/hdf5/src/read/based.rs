@@ -4,7 +4,8 @@
 //! most metadata never costs another system call. The length is remembered too, and asked for again only when
 //! something lies beyond it.
 
-use hyperslab_core::source::beyond;
+use super::overlaid::Overlaid;
+use hyperslab_core::source::{SliceSource, beyond};
 use hyperslab_core::{Limits, Result, Source};
 use std::borrow::Cow;
 use std::path::Path;
@@ -64,6 +65,18 @@ impl<'s> Based<'s> {
     /// Reads everything from the source from now on, also what was read before.
     pub(crate) fn forget_head(&mut self) {
         self.head = Vec::new();
+    }
+
+    /// Lays pieces over the bytes: each is an address and what stands there.
+    pub(crate) fn overlay(&mut self, pieces: Vec<(u64, Vec<u8>)>) -> Result<()> {
+        let nothing: Box<dyn Source + 's> = Box::new(SliceSource(&[]));
+        let inner = std::mem::replace(&mut self.inner, nothing);
+        let base = self.base;
+        let pieces = pieces.into_iter().map(|(at, b)| (at.saturating_add(base), b)).collect();
+        let mut new = Based::new(Box::new(Overlaid::new(inner, pieces)))?;
+        new.set_base(base);
+        *self = new;
+        Ok(())
     }
 
     /// Where offset 0 lies in the underlying source.

@@ -17,8 +17,8 @@ impl Container for File<'_> {
     fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {
         let cx = self.context(limits);
         let layout = self.settled(|| {
-            let dataset = self.dataset(cx, path)?;
-            dataset.check_plausible(self.source.len()?)?;
+            let (dataset, cx) = self.dataset(cx, path)?;
+            dataset.check_plausible(cx.source.len()?)?;
             dataset.chunk_layout()
         });
         let layout = layout.map_err(self.place(path))?;

@@ -1,19 +1,23 @@
 //! One dataset: type, space, storage, and its elements by selection.
 
-use super::based::Seen;
+use super::based::{Based, Seen};
+use super::external::Segments;
 use super::heap::GlobalHeap;
+use super::mapped::Plan;
 use super::object::Object;
+use super::reference::{References, has_references};
 use super::{Context, attribute, chunked, gather, stream};
 use crate::filter::Registry;
 use crate::format::Sizes;
 use crate::format::message::dataspace::{Dataspace, UNLIMITED};
 use crate::format::message::datatype;
+use crate::format::message::external_files::{self, ExternalFiles};
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, Filter};
 use crate::format::message::kind;
 use crate::format::message::layout::{ChunkIndex, Layout};
 use crate::numpy_types;
-use hyperslab_core::view::Buffer;
+use hyperslab_core::view::{Buffer, Heap};
 use hyperslab_core::{Dtype, Error, Node, Result, Selection, Source, View};
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,6 +37,8 @@ pub(crate) struct Dataset<'f> {
     pub(crate) restored: Option<Dtype>,
     pub(crate) space: Dataspace,
     pub(crate) filters: Vec<Filter>,
+    /// Where the elements of a virtual dataset are.
+    plan: Option<Plan>,
 }
 
 impl<'f> Dataset<'f> {
@@ -41,7 +47,7 @@ impl<'f> Dataset<'f> {
         let missing = |what: &'static str| {
             Error::invalid(format!("dataset without {what}")).reading("object header").at(object.address)
         };
-        let space = object
+        let mut space = object
             .parse(cx, kind::DATASPACE, |b, at| Dataspace::parse(b, cx.sizes, at))?
             .ok_or_else(|| missing("a dataspace"))?;
         let stored = object
@@ -51,7 +57,16 @@ impl<'f> Dataset<'f> {
         // An attribute that does not go with the stored type is somebody else's.
         let restored = attribute::text(cx, &object, numpy_types::ATTRIBUTE)
             .and_then(|text| numpy_types::restored(&stored, &text).ok());
-        Ok(Dataset { object, sizes: cx.sizes, stored, restored, space, filters })
+        let mut plan = None;
+        if let Some(m) = object.first(kind::LAYOUT)
+            && let Ok(Layout::Virtual { heap, object }) = Layout::parse(m.body, cx.sizes, m.offset)
+            && space.shape().is_some()
+        {
+            let read = Plan::open(cx, heap, object, &space.dims)?;
+            space.dims.clone_from(&read.dims);
+            plan = Some(read);
+        }
+        Ok(Dataset { object, sizes: cx.sizes, stored, restored, space, filters, plan })
     }
 
     /// The type as it is shown.
@@ -164,8 +179,8 @@ impl<'f> Dataset<'f> {
 
     /// Where the elements lie in the file, filtered or not: offset, length, what it is.
     pub(crate) fn stored_at(&self, cx: Context<'_, '_>, out: &mut Vec<Seen>) -> Result<()> {
-        if self.object.has(kind::EXTERNAL_FILES) {
-            return Ok(());
+        if let Some(files) = self.external(cx)? {
+            return Segments::look(cx, &files);
         }
         match self.layout()? {
             Layout::Contiguous { address: Some(at), size } => {
@@ -181,6 +196,12 @@ impl<'f> Dataset<'f> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The files that hold the elements, where other files do.
+    fn external(&self, cx: Context<'_, '_>) -> Result<Option<ExternalFiles>> {
+        let parse = |b: &[u8], at| external_files::parse(b, cx.sizes, at);
+        Ok(self.object.parse(cx, kind::EXTERNAL_FILES, parse)?.filter(|f| !f.segments.is_empty()))
     }
 
     fn check_size(&self, size: Option<u64>) -> Result<u64> {
@@ -199,10 +220,13 @@ impl<'f> Dataset<'f> {
     /// The elements that a selection takes.
     pub(crate) fn read(self, cx: Context<'f, '_>, selection: &Selection) -> Result<View<'f>> {
         let limits = cx.limits;
-        let heap = self.stored.has_indirection().then(|| {
-            Arc::new(GlobalHeap::new(cx.source, cx.sizes, limits, &self.stored))
-                as Arc<dyn hyperslab_core::view::Heap + 'f>
-        });
+        let heap: Option<Arc<dyn Heap + 'f>> = if has_references(&self.stored) {
+            Some(Arc::new(References::new(cx, &self.stored)))
+        } else if self.stored.has_indirection() {
+            Some(Arc::new(GlobalHeap::new(cx.source, cx.sizes, limits, &self.stored)))
+        } else {
+            None
+        };
         let restored = self.restored.clone();
         let mut view = self.read_stored(cx, selection)?;
         if let Some(heap) = heap {
@@ -217,16 +241,14 @@ impl<'f> Dataset<'f> {
         View::new(view.dtype().clone(), view.shape().clone(), decoded)
     }
 
-    fn read_stored(self, cx: Context<'f, '_>, selection: &Selection) -> Result<View<'f>> {
+    /// The same in the type as it is stored.
+    pub(crate) fn read_stored<'c>(&self, cx: Context<'c, '_>, selection: &Selection) -> Result<View<'c>> {
         let Some(shape) = self.space.shape().cloned() else {
             return Err(Error::usage("a null dataspace has no elements to read"));
         };
         let ranges = selection.resolve(&shape)?;
         let dtype = self.stored.clone();
         let need = self.stored_len()?;
-        if self.object.has(kind::EXTERNAL_FILES) {
-            return Err(Error::unsupported("elements in external raw files").at(self.object.address));
-        }
         let fill = self.fill(cx)?;
         let taken = gather::Taken::new(&ranges, dtype.itemsize());
         let empty = |cx: Context<'_, '_>| -> Result<Buffer> {
@@ -234,6 +256,16 @@ impl<'f> Dataset<'f> {
             fill_with(&mut out, fill.as_deref());
             Ok(out)
         };
+        if let Some(files) = self.external(cx)? {
+            if !self.filters.is_empty() {
+                return Err(Error::invalid("filters on external data").at(self.object.address));
+            }
+            let segments = Segments::open(cx, &files, need).map_err(|e| e.at(self.object.address))?;
+            let source = Based::new(Box::new(segments))?;
+            let mut out = Buffer::zeroed(taken.bytes()?, cx.limits)?;
+            gather::contiguous(Context { source: &source, ..cx }, 0, &shape, &taken, &mut out)?;
+            return View::new(dtype, taken.shape(), out);
+        }
         match self.layout()? {
             Layout::Compact { data, offset } => {
                 let data = usize::try_from(need).ok().and_then(|n| data.get(..n)).ok_or_else(|| {
@@ -277,7 +309,11 @@ impl<'f> Dataset<'f> {
                 View::new(dtype, taken.shape(), out)
             }
             Layout::Virtual { .. } => {
-                Err(Error::unsupported("virtual dataset").reading("data layout").at(self.object.address))
+                let mut out = empty(cx)?;
+                if let Some(plan) = self.plan.as_ref().filter(|_| !out.is_empty()) {
+                    plan.read(cx, &dtype, &taken, &mut out)?;
+                }
+                View::new(dtype, taken.shape(), out)
             }
         }
     }

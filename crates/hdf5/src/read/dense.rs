@@ -194,13 +194,16 @@ impl<'f> Records<'f> {
         Ok(Records { tree, id, hash, flags })
     }
 
-    /// Calls `f` with the heap identifier of every record.
-    pub(crate) fn all(&self, f: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        self.tree.walk(&|_| Ok(Ordering::Equal), &mut |r| f(self.id_of(r)?))
+    /// Calls `f` with the heap identifier of every record, and whether it is one of the file's shared-message table.
+    pub(crate) fn all(&self, f: &mut dyn FnMut(&[u8], bool) -> Result<()>) -> Result<()> {
+        self.tree.walk(&|_| Ok(Ordering::Equal), &mut |r| {
+            let (id, shared) = self.id_of(r)?;
+            f(id, shared)
+        })
     }
 
-    /// Calls `f` with the heap identifier of every record that can have the name.
-    pub(crate) fn named(&self, name: &[u8], f: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    /// As [`Records::all`], for the records that can have the name.
+    pub(crate) fn named(&self, name: &[u8], f: &mut dyn FnMut(&[u8], bool) -> Result<()>) -> Result<()> {
         let Some(at) = self.hash else { return self.all(f) };
         let want = lookup3(name);
         let order = |r: &[u8]| {
@@ -209,15 +212,17 @@ impl<'f> Records<'f> {
                 stored.ok_or_else(|| Error::invalid("record without a hash").reading("B-tree node"))?;
             Ok(u32::from_le_bytes(*stored).cmp(&want))
         };
-        self.tree.walk(&order, &mut |r| f(self.id_of(r)?))
+        self.tree.walk(&order, &mut |r| {
+            let (id, shared) = self.id_of(r)?;
+            f(id, shared)
+        })
     }
 
-    fn id_of<'r>(&self, record: &'r [u8]) -> Result<&'r [u8]> {
-        if self.flags.and_then(|at| record.get(at)).is_some_and(|flags| flags & SHARED != 0) {
-            return Err(Error::unsupported("attribute in the shared-message table").reading("B-tree node"));
+    fn id_of<'r>(&self, record: &'r [u8]) -> Result<(&'r [u8], bool)> {
+        let shared = self.flags.and_then(|at| record.get(at)).is_some_and(|flags| flags & SHARED != 0);
+        match record.get(self.id.clone()) {
+            Some(id) => Ok((id, shared)),
+            None => Err(Error::invalid(format!("record of {} bytes", record.len())).reading("B-tree node")),
         }
-        record
-            .get(self.id.clone())
-            .ok_or_else(|| Error::invalid(format!("record of {} bytes", record.len())).reading("B-tree node"))
     }
 }

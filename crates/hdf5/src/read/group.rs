@@ -60,7 +60,7 @@ pub(crate) fn find(cx: Context<'_, '_>, group: &Object<'_>, name: &str) -> Resul
         let mut heap = FractalHeap::open(cx, heap)?;
         let mut found = None;
         let records = Records::open(cx, names)?;
-        records.named(name.as_bytes(), &mut |id| {
+        records.named(name.as_bytes(), &mut |id, _| {
             heap.object(id, |body, at| {
                 let link = Link::parse(body, cx.sizes, at)?;
                 if link.name == name.as_bytes() {
@@ -118,7 +118,7 @@ fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Res
     let (Some(heap), Some(tree)) = (info.heap, info.order.or(info.names)) else { return Ok(()) };
     let mut heap = FractalHeap::open(cx, heap)?;
     let before = out.len();
-    Records::open(cx, tree)?.all(&mut |id| {
+    Records::open(cx, tree)?.all(&mut |id, _| {
         heap.object(id, |body, at| {
             let link = Link::parse(body, cx.sizes, at)?;
             out.push(entry(&link));

@@ -38,6 +38,18 @@ impl<'f> GlobalHeap<'f> {
         GlobalHeap { source, sizes, limits: limits.clone(), items, kept: Mutex::new(VecDeque::new()) }
     }
 
+    /// One object whole, and where it lies.
+    pub(crate) fn object(&self, address: u64, index: u32) -> Result<(Vec<u8>, u64)> {
+        let kept = self.collection(address)?;
+        let position = u16::try_from(index).ok().and_then(|i| kept.table.position(i));
+        let collection = Collection::parse(&kept.bytes, self.sizes, address)?;
+        let object = position.map(|p| collection.object_at(p)).transpose()?.flatten().ok_or_else(|| {
+            Error::invalid(format!("no object {index}")).reading("global heap collection").at(address)
+        })?;
+        let at = object.position + crate::format::global_heap::OBJECT_HEADER;
+        Ok((object.data.to_vec(), address.saturating_add(at as u64)))
+    }
+
     fn collection(&self, address: u64) -> Result<Arc<Kept<'f>>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(i) = kept.iter().position(|k| k.address == address) {

@@ -13,12 +13,19 @@ mod chunked;
 mod container;
 mod dataset;
 mod dense;
+mod extension;
+mod external;
 mod gather;
 mod group;
 mod heap;
 mod live;
+mod mapped;
 mod object;
+mod others;
+mod overlaid;
+mod reference;
 mod regions;
+mod shared_table;
 mod stream;
 mod walk;
 
@@ -34,6 +41,10 @@ use cache::ChunkCache;
 use dataset::Dataset;
 use hyperslab_core::source::{FileSource, SliceSource};
 use hyperslab_core::{Error, Limits, Result, ResultExt, Selection, Source, Value, View};
+pub use others::Follow;
+use others::Others;
+use reference::Paths;
+use shared_table::SharedTable;
 use std::ops::Range;
 use std::path::Path;
 
@@ -47,6 +58,13 @@ pub(crate) struct Context<'f, 'l> {
     pub(crate) cache: Option<&'f ChunkCache>,
     /// What undoes the filters of chunks.
     pub(crate) filters: &'f Registry,
+    pub(crate) shared: &'f SharedTable,
+    pub(crate) others: &'f Others,
+    /// The root group's object header.
+    pub(crate) root: u64,
+    /// How many other files and virtual datasets led here.
+    pub(crate) nested: u32,
+    pub(crate) paths: &'f Paths,
 }
 
 /// An open HDF5 file, for reading. Threads share it without a lock.
@@ -55,6 +73,9 @@ pub struct File<'s> {
     superblock: Superblock,
     cache: ChunkCache,
     filters: Registry,
+    shared: SharedTable,
+    others: Others,
+    paths: Paths,
 }
 
 impl File<'static> {
@@ -84,20 +105,52 @@ impl<'s> File<'s> {
         let end = superblock.end.saturating_sub(superblock.base);
         drop(bytes);
         source.set_base(at);
-        let mut file =
-            File { source, superblock, cache: ChunkCache::new(cache::DEFAULT), filters: Registry::default() };
+        let mut file = File {
+            source,
+            superblock,
+            cache: ChunkCache::new(cache::DEFAULT),
+            filters: Registry::default(),
+            shared: SharedTable::default(),
+            others: Others::default(),
+            paths: Paths::new(),
+        };
         if file.is_live() {
             file.source.forget_head();
-        } else if end > have - at {
-            return Err(Error::invalid(format!(
-                "{end} bytes where the file has {}, so it is truncated",
-                have - at
-            ))
-            .reading("superblock")
-            .at(at)
-            .hint("try 'slab recover'"));
+        }
+        let short = (end > have - at && !file.is_live()).then(|| truncated(&file.source, at, end, have - at));
+        if short.is_some() || superblock.driver.is_some() || superblock.extension.is_some() {
+            file.extend(short).map_err(|e| e.shifted(at))?;
         }
         Ok(file)
+    }
+
+    /// The same file, which lists the structures that are read.
+    fn watched(&self) -> File<'_> {
+        File {
+            source: self.source.watched(),
+            superblock: self.superblock,
+            cache: ChunkCache::new(0),
+            filters: self.filters.clone(),
+            shared: SharedTable::at(self.shared.place),
+            others: Others::following(self.others.follow),
+            paths: Paths::new(),
+        }
+    }
+
+    /// Takes in what the superblock extension and the driver-info block say.
+    fn extend(&mut self, truncated: Option<Error>) -> Result<()> {
+        let limits = Limits::default();
+        let cx = self.context(&limits);
+        extension::check_driver(cx, &self.superblock, truncated)?;
+        let read = extension::read(cx, &self.superblock)?;
+        self.shared.place = read.shared;
+        if let Some(sizes) = read.sizes {
+            self.superblock.sizes = sizes;
+        }
+        if !read.pieces.is_empty() {
+            self.source.overlay(read.pieces)?;
+        }
+        Ok(())
     }
 
     /// A file in memory. Elements that lie in it ready to use are views of the image.
@@ -129,14 +182,36 @@ impl<'s> File<'s> {
 
     fn context<'f, 'l>(&'f self, limits: &'l Limits) -> Context<'f, 'l> {
         let cache = Some(&self.cache).filter(|_| !self.is_live());
-        Context { source: &self.source, sizes: self.superblock.sizes, limits, cache, filters: &self.filters }
+        Context {
+            source: &self.source,
+            sizes: self.superblock.sizes,
+            limits,
+            cache,
+            filters: &self.filters,
+            shared: &self.shared,
+            others: &self.others,
+            root: self.superblock.root,
+            nested: 0,
+            paths: &self.paths,
+        }
     }
 
-    /// Adds the path of the object to an error, and turns offsets that count from the base into offsets in the file.
+    /// Says where external links, virtual datasets and external raw data may lead; [`Follow::Beside`] unless told.
+    #[must_use]
+    pub fn following(mut self, follow: Follow) -> Self {
+        self.others.follow = follow;
+        self
+    }
+
+    /// Adds the path of the object to an error, and turns offsets that count from the base into offsets in the file,
+    /// unless that was done.
     fn place(&self, path: &str) -> impl Fn(Error) -> Error {
         let (base, path, file) =
             (self.source.base(), path.to_owned(), self.source.name().map(Path::to_path_buf));
         move |e| {
+            if e.file_path().is_some() {
+                return e.object(path.as_str());
+            }
             let e = e.shifted(base).object(path.as_str());
             match &file {
                 Some(f) => e.file(f),
@@ -146,10 +221,10 @@ impl<'s> File<'s> {
     }
 
     /// Opens the dataset at a path.
-    fn dataset<'f>(&'f self, cx: Context<'f, '_>, path: &str) -> Result<Dataset<'f>> {
-        let object = walk::resolve(self, cx, path)?;
+    fn dataset<'f, 'l>(&'f self, cx: Context<'f, 'l>, path: &str) -> Result<(Dataset<'f>, Context<'f, 'l>)> {
+        let (object, cx) = walk::resolve(cx, path)?;
         match walk::kind(&object) {
-            walk::Kind::Dataset => Dataset::open(cx, object),
+            walk::Kind::Dataset => Dataset::open(cx, object).map(|d| (d, cx)).map_err(|e| cx.place(e)),
             _ => Err(Error::usage("not an array")),
         }
     }
@@ -162,7 +237,11 @@ impl<'s> File<'s> {
     /// `Limit`, `Io`.
     pub fn read<'f>(&'f self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'f>> {
         let cx = self.context(limits);
-        self.settled(|| self.dataset(cx, path)?.read(cx, selection)).map_err(self.place(path))
+        self.settled(|| {
+            let (d, cx) = self.dataset(cx, path)?;
+            d.read(cx, selection).map_err(|e| cx.place(e))
+        })
+        .map_err(self.place(path))
     }
 
     /// Where the elements of a dataset lie in the file, byte for byte as they are: contiguous, written and not
@@ -174,7 +253,11 @@ impl<'s> File<'s> {
         let limits = Limits::default();
         let cx = self.context(&limits);
         let base = self.source.base();
-        let found = self.settled(|| self.dataset(cx, path)?.contiguous()).map_err(self.place(path))?;
+        let found = self.settled(|| {
+            let (d, cx) = self.dataset(cx, path)?;
+            if cx.nested > 0 { Ok(None) } else { d.contiguous() }
+        });
+        let found = found.map_err(self.place(path))?;
         Ok(found.map(|r| r.start + base..r.end + base))
     }
 
@@ -185,7 +268,7 @@ impl<'s> File<'s> {
     pub fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
         let cx = self.context(limits);
         let read = || {
-            let object = walk::resolve(self, cx, path)?;
+            let (object, cx) = walk::resolve(cx, path)?;
             let mut all = attribute::all(cx, &object)?;
             if let walk::Kind::Dataset = walk::kind(&object)
                 && all.iter().any(|(n, _)| n == numpy_types::ATTRIBUTE)
@@ -204,7 +287,11 @@ impl<'s> File<'s> {
     /// `Usage` when it is not there; otherwise as [`File::read`].
     pub fn attribute(&self, path: &str, name: &str, limits: &Limits) -> Result<Value> {
         let cx = self.context(limits);
-        self.settled(|| attribute::one(cx, &walk::resolve(self, cx, path)?, name)).map_err(self.place(path))
+        self.settled(|| {
+            let (object, cx) = walk::resolve(cx, path)?;
+            attribute::one(cx, &object, name).map_err(|e| cx.place(e))
+        })
+        .map_err(self.place(path))
     }
 }
 
@@ -213,6 +300,22 @@ fn hide_descr(d: &Dataset<'_>, attributes: &mut Vec<(String, Value)>) {
     if d.restored.is_some() {
         attributes.retain(|(n, _)| n != numpy_types::ATTRIBUTE);
     }
+}
+
+/// The error for a file that is shorter than its superblock says.
+fn truncated(source: &Based<'_>, at: u64, end: u64, have: u64) -> Error {
+    // The first member of a family of files looks like this too, and older libraries do not say so in it.
+    let stem = source.name().and_then(Path::file_stem).map(|s| s.to_string_lossy().into_owned());
+    let hint = match stem {
+        Some(s) if s.ends_with("00") => {
+            "try 'slab recover'; if it is the first member of a family, join them with 'h5repart'"
+        }
+        _ => "try 'slab recover'",
+    };
+    Error::invalid(format!("{end} bytes where the file has {have}, so it is truncated"))
+        .reading("superblock")
+        .at(at)
+        .hint(hint)
 }
 
 /// Where the superblock lies: at 0, or behind a user block of 512, 1024, 2048, .. bytes.

@@ -154,10 +154,9 @@ pub(crate) fn follow<T>(
 ) -> Result<T> {
     let mut shared = Shared::parse(body, cx.sizes, offset)?;
     for _ in 0..MAX_SHARED {
-        let Shared::Object(address) = shared else {
-            return Err(Error::unsupported("message in the shared-message table")
-                .reading("shared message")
-                .at(offset));
+        let address = match shared {
+            Shared::Object(address) => address,
+            Shared::Table(id) => return cx.shared.heap(cx, kind)?.object(&id, parse),
         };
         let object = Object::read(cx, address)?;
         let Some(m) = object.first(kind) else {

@@ -6,7 +6,7 @@
 
 use super::dataset::Dataset;
 use super::object::Object;
-use super::{Context, File, attribute, cache, group, walk};
+use super::{Context, File, attribute, extension, group, walk};
 use crate::format::superblock::{SWMR, WRITING};
 use hyperslab_core::walk::{Region, Seen, Visit};
 use hyperslab_core::{Error, Kind, Limits, Result, Selection};
@@ -15,8 +15,7 @@ use std::collections::HashSet;
 /// Hands out the regions; see [`Container::walk`](hyperslab_core::Container::walk).
 pub(crate) fn walk(file: &File<'_>, limits: &Limits, visit: Visit<'_>) -> Result<()> {
     let superblock = file.superblock;
-    let cache = cache::ChunkCache::new(0);
-    let watched = File { source: file.source.watched(), superblock, cache, filters: file.filters.clone() };
+    let watched = file.watched();
     let base = file.source.base();
     let mut regions = Regions { file: &watched, base, known: HashSet::new(), visit };
     if base > 0 {
@@ -29,9 +28,11 @@ pub(crate) fn walk(file: &File<'_>, limits: &Limits, visit: Visit<'_>) -> Result
         (regions.visit)(Seen::Damage(e))?;
     }
     let cx = watched.context(limits);
-    if let Some(at) = superblock.extension {
-        regions.read("", || Object::read(cx, at).map(drop))?;
-    }
+    regions.read("", || {
+        extension::driver(cx, &superblock);
+        extension::read(cx, &superblock)?;
+        watched.shared.read_all(cx)
+    })?;
     for (node, address) in walk::nodes_at(&watched, "/", None, false, limits)? {
         watched.source.take_seen();
         let Some(address) = address else { continue };

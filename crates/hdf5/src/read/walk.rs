@@ -3,7 +3,7 @@
 use super::dataset::Dataset;
 use super::group::{self, Entry, To};
 use super::object::Object;
-use super::{Context, File, attribute, hide_descr};
+use super::{Context, File, attribute, hide_descr, others};
 use crate::format::message::{datatype, kind as message};
 use hyperslab_core::{Error, Limits, Node, NodeKind, Result};
 use std::collections::HashSet;
@@ -34,40 +34,71 @@ pub(crate) fn kind(object: &Object<'_>) -> Kind {
     }
 }
 
-/// The object at a path, soft links followed.
-pub(crate) fn resolve<'f>(file: &'f File<'_>, cx: Context<'f, '_>, path: &str) -> Result<Object<'f>> {
-    let mut address = file.superblock.root;
+/// The object at a path, links followed: also to other files, so it comes with the context to read it in.
+pub(crate) fn resolve<'f, 'l>(cx: Context<'f, 'l>, path: &str) -> Result<(Object<'f>, Context<'f, 'l>)> {
+    step(cx, path)?.map_err(|name| Error::usage(format!("no {name:?} in the file")))
+}
+
+/// As [`resolve`]; `None` when the path leads nowhere.
+pub(crate) fn find<'f, 'l>(cx: Context<'f, 'l>, path: &str) -> Result<Option<(Object<'f>, Context<'f, 'l>)>> {
+    step(cx, path).map(std::result::Result::ok)
+}
+
+type Found<'f, 'l> = std::result::Result<(Object<'f>, Context<'f, 'l>), String>;
+
+/// The object at a path, or the name that is not there.
+fn step<'f, 'l>(mut cx: Context<'f, 'l>, path: &str) -> Result<Found<'f, 'l>> {
+    let mut address = cx.root;
     let mut parts: Vec<String> = split(path).rev().map(Into::into).collect();
     let mut soft = 0;
     loop {
-        let Some(name) = parts.pop() else { return Object::read(cx, address) };
+        let Some(name) = parts.pop() else { return Ok(Ok((Object::read(cx, address)?, cx))) };
         let object = Object::read(cx, address)?;
         if kind(&object) != Kind::Group {
             return Err(Error::usage(format!("no {name:?} here: not a group")));
         }
-        match group::find(cx, &object, &name)? {
-            Some(To::Object(a)) => address = a,
+        let target = match group::find(cx, &object, &name)? {
+            Some(To::Object(a)) => {
+                address = a;
+                continue;
+            }
             Some(To::Soft(target)) => {
                 soft += 1;
                 if soft > MAX_SOFT {
                     return Err(Error::invalid(format!("more than {MAX_SOFT} soft links in one path")));
                 }
                 if target.starts_with('/') {
-                    address = file.superblock.root;
+                    address = cx.root;
                 }
-                let more: Vec<String> = split(&target).rev().map(Into::into).collect();
-                cx.limits.count_objects(more.len() as u64 + 1)?;
-                parts.extend(more);
+                target
             }
             Some(To::External(other, target)) => {
-                return Err(Error::unsupported(format!("external link to {target:?} in {other:?}")));
+                cx = elsewhere(cx, &other, &target)?;
+                address = cx.root;
+                target
             }
             Some(To::User(class)) => {
                 return Err(Error::unsupported(format!("link of the application-defined class {class}")));
             }
+            // Only the last name may be missing: a dataset that is not there, not a path that makes no sense.
+            None if parts.is_empty() => return Ok(Err(name)),
             None => return Err(Error::usage(format!("no {name:?} in the file"))),
-        }
+        };
+        let more: Vec<String> = split(&target).rev().map(Into::into).collect();
+        cx.limits.count_objects(more.len() as u64 + 1)?;
+        parts.extend(more);
     }
+}
+
+/// The file that an external link names.
+fn elsewhere<'f, 'l>(cx: Context<'f, 'l>, file: &str, target: &str) -> Result<Context<'f, 'l>> {
+    let what = || format!("external link to {target:?} in {file:?}");
+    let place = others::find(cx, file.as_bytes()).map_err(|e| e.reading(what()))?;
+    let place = place.ok_or_else(|| {
+        let beside = others::folder(cx.source).unwrap_or_default();
+        Error::usage(format!("{} is not there", beside.join(file).display())).reading(what())
+    })?;
+    cx.within(cx.others.file(cx, &place)?)
 }
 
 fn split(path: &str) -> impl DoubleEndedIterator<Item = &str> {
@@ -102,7 +133,7 @@ pub(crate) fn nodes_at(
 ) -> Result<Vec<(Node, Option<u64>)>> {
     let cx = file.context(limits);
     let start = format!("/{}", split(path).collect::<Vec<_>>().join("/"));
-    let object = resolve(file, cx, path).map_err(file.place(&start))?;
+    let (object, cx) = resolve(cx, path).map_err(file.place(&start))?;
     let mut list = List { file, cx, attributes, out: Vec::new(), held: Vec::new() };
     let mut levels = Vec::new();
     // Groups on the way down: a link to one of them is a circle, which is cut.
@@ -110,7 +141,7 @@ pub(crate) fn nodes_at(
     let enter = |list: &mut List<'_>, levels: &mut Vec<Level>, object: &Object<'_>, path: String| {
         let (entries, error) = group::entries(cx, object);
         if let (Some(e), Some((node, _))) = (error, list.out.last_mut()) {
-            node.error = Some(file.place(&path)(e));
+            node.error = Some(file.place(&path)(cx.place(e)));
         }
         levels.push(Level { path, address: object.address, entries: entries.into_iter() });
     };
@@ -184,14 +215,14 @@ impl List<'_> {
 
     fn failed(&mut self, path: &str, e: Error) -> Result<()> {
         let mut node = Node::new(path, NodeKind::Array);
-        node.error = Some(self.file.place(path)(e));
+        node.error = Some(self.file.place(path)(self.cx.place(e)));
         self.push(node, None)
     }
 
     /// Lists an object and says what it is.
     fn object(&mut self, path: &str, object: &Object<'_>) -> Result<NodeKind> {
         let cx = self.cx;
-        let place = self.file.place(path);
+        let place = |e| self.file.place(path)(cx.place(e));
         let mut node = Node::new(path, NodeKind::Group);
         let mut descr = None;
         match kind(object) {

@@ -7,9 +7,13 @@
 
 pub mod attribute;
 pub mod attribute_info;
+pub mod btree_k;
+pub mod cache_image;
 pub mod continuation;
 pub mod dataspace;
 pub mod datatype;
+pub mod driver_info;
+pub mod external_files;
 pub mod fill_value;
 pub mod filter_pipeline;
 pub mod group_info;
@@ -17,6 +21,7 @@ pub mod layout;
 pub mod link;
 pub mod link_info;
 pub mod shared;
+pub mod shared_message_table;
 pub mod symbol_table;
 
 /// The numbers of the messages.
@@ -35,7 +40,7 @@ pub mod kind {
     pub const FILL_VALUE: u16 = 0x05;
     /// [Link](super::link).
     pub const LINK: u16 = 0x06;
-    /// External files that hold the raw data.
+    /// [External files](super::external_files) that hold the elements.
     pub const EXTERNAL_FILES: u16 = 0x07;
     /// [Data layout](super::layout).
     pub const LAYOUT: u16 = 0x08;
@@ -45,12 +50,20 @@ pub mod kind {
     pub const FILTER_PIPELINE: u16 = 0x0b;
     /// [Attribute](super::attribute).
     pub const ATTRIBUTE: u16 = 0x0c;
+    /// [Shared-message table](super::shared_message_table).
+    pub const SHARED_MESSAGE_TABLE: u16 = 0x0f;
     /// [Continuation](super::continuation).
     pub const CONTINUATION: u16 = 0x10;
     /// [Symbol table](super::symbol_table).
     pub const SYMBOL_TABLE: u16 = 0x11;
+    /// [B-tree K values](super::btree_k).
+    pub const BTREE_K: u16 = 0x13;
+    /// [Driver info](super::driver_info).
+    pub const DRIVER_INFO: u16 = 0x14;
     /// [Attribute info](super::attribute_info).
     pub const ATTRIBUTE_INFO: u16 = 0x15;
+    /// [Cache image](super::cache_image).
+    pub const CACHE_IMAGE: u16 = 0x18;
     /// The last number that HDF5 2.0 defines.
     pub const LAST: u16 = 0x18;
 }

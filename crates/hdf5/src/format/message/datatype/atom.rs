@@ -19,6 +19,17 @@ pub(super) fn parse_integer(head: &Head, c: &mut Cursor<'_>) -> Result<Int> {
     Ok(Int { size, signed, order, bit_offset, precision })
 }
 
+/// A time is presented as the signed integer that it is stored as: what it counts, the format does not say.
+pub(super) fn parse_time(head: &Head, c: &mut Cursor<'_>) -> Result<Int> {
+    let precision = c.u16()?;
+    match u8::try_from(head.size) {
+        Ok(size) if (1..=u16::from(size) * 8).contains(&precision) => {
+            Ok(Int { precision, ..Int::new(size, true, head.order()) })
+        }
+        _ => Err(c.unsupported(format!("time of {precision} bits in {} bytes", head.size))),
+    }
+}
+
 pub(super) fn emit_integer(class: u8, i: &Int, out: &mut Vec<u8>) -> Result<()> {
     let bits = u8::from(i.order == ByteOrder::Big && i.size > 1) | if i.signed { 8 } else { 0 };
     put_head(class, 1, [bits, 0, 0], i.size.into(), out)?;
@@ -48,6 +59,7 @@ const LONG_DOUBLE: FloatLayout = FloatLayout {
     mantissa_bits: 64,
     bias: 16383,
     normalization: 0,
+    vax: false,
 };
 
 fn ieee_layout(size: u8) -> Option<FloatLayout> {
@@ -62,6 +74,7 @@ fn ieee_layout(size: u8) -> Option<FloatLayout> {
         mantissa_bits,
         bias,
         normalization: 2,
+        vax: false,
     })
 }
 
@@ -69,9 +82,11 @@ pub(super) fn parse_float(head: &Head, c: &mut Cursor<'_>) -> Result<Float> {
     let Ok(size) = u8::try_from(head.size) else {
         return Err(c.unsupported(format!("float of {} bytes", head.size)));
     };
-    if head.bits[0] & 0x40 != 0 {
-        return Err(c.unsupported("float in VAX byte order"));
-    }
+    let vax = match head.bits[0] & 0x41 {
+        0x41 if head.size.is_multiple_of(2) => true,
+        0x40 | 0x41 => return Err(c.unsupported("float in a byte order that is neither little, big nor VAX")),
+        _ => false,
+    };
     let layout = FloatLayout {
         bit_offset: c.u16()?,
         precision: c.u16()?,
@@ -82,6 +97,7 @@ pub(super) fn parse_float(head: &Head, c: &mut Cursor<'_>) -> Result<Float> {
         mantissa_bits: c.u8()?,
         bias: c.u32()?,
         normalization: (head.bits[0] >> 4) & 3,
+        vax,
     };
     let order = head.order();
     if ieee_layout(size).as_ref() == Some(&layout) {
@@ -113,7 +129,8 @@ pub(super) fn emit_float(f: &Float, out: &mut Vec<u8>) -> Result<()> {
         FloatFormat::Custom(l) => Some((**l).clone()),
     };
     let l = layout.ok_or_else(|| Error::unsupported(format!("float of {} bytes in HDF5", f.size)))?;
-    put_head(class::FLOAT, 1, [u8::from(big) | (l.normalization << 4), l.sign, 0], f.size.into(), out)?;
+    let order = if l.vax { 0x41 } else { u8::from(big) };
+    put_head(class::FLOAT, 1, [order | (l.normalization << 4), l.sign, 0], f.size.into(), out)?;
     out.put_u16(l.bit_offset);
     out.put_u16(l.precision);
     out.extend_from_slice(&[l.exponent_at, l.exponent_bits, l.mantissa_at, l.mantissa_bits]);

@@ -94,7 +94,7 @@ fn parse_at(c: &mut Cursor<'_>, sizes: Sizes, depth: u32) -> Result<Dtype> {
         class::VLEN => vlen::parse(&head, c, sizes, depth),
         class::ARRAY => array::parse(&head, c, sizes, depth),
         class::COMPLEX => compound::parse_complex(&head, c, sizes, depth),
-        class::TIME => Err(here.unsupported("HDF5 time type")),
+        class::TIME => atom::parse_time(&head, c).map(Dtype::Int),
         other => Err(here.unsupported(format!("datatype class {other}"))),
     }
 }

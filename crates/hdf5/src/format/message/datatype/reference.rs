@@ -11,7 +11,7 @@ pub(super) fn parse(head: &Head, c: &Cursor<'_>) -> Result<Dtype> {
     let kind = match head.bits[0] & 0xf {
         0 | 2 => ReferenceKind::Object,
         1 | 3 => ReferenceKind::Region,
-        4 => return Err(c.unsupported("reference to an attribute")),
+        4 => ReferenceKind::Attribute,
         n => return Err(c.unsupported(format!("reference of kind {n}"))),
     };
     Ok(Dtype::Reference(kind, head.size))
@@ -22,6 +22,7 @@ pub(super) fn emit(kind: ReferenceKind, size: u32, out: &mut Vec<u8>) -> Result<
     let (bits, want) = match kind {
         ReferenceKind::Object => (0, 8),
         ReferenceKind::Region => (1, 12),
+        ReferenceKind::Attribute => return Err(Error::unsupported("writing references to attributes")),
     };
     if size != want {
         return Err(Error::unsupported(format!("writing references of {size} bytes")));

@@ -98,6 +98,7 @@ fn long_double_and_custom_floats() {
             mantissa_bits: 7,
             bias: 127,
             normalization: 2,
+            vax: false,
         })),
     ] {
         let size = if format == FloatFormat::LongDouble { 16 } else { 2 };
