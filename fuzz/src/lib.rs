@@ -60,3 +60,17 @@ pub fn repair_crcs(archive: &mut [u8]) {
         }
     }
 }
+
+/// An HDF5 file whose root has these messages, and these bytes from `at` on.
+pub fn rooted(messages: &[u8], at: u64, rest: &[u8]) -> Vec<u8> {
+    let end = at + rest.len() as u64;
+    let mut out = b"\x89HDF\r\n\x1a\n\x02\x08\x08\x00".to_vec();
+    out.extend([0, u64::MAX, end, 48].iter().flat_map(|a| a.to_le_bytes()));
+    out.extend([0; 4]);
+    out.extend(b"OHDR\x02\x01");
+    out.extend((messages.len() as u16).to_le_bytes());
+    out.extend(messages);
+    out.resize(at as usize, 0);
+    out.extend(rest);
+    out
+}
