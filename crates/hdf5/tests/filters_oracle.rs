@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "tests: a panic is the failure report")]
 
 use hyperslab_core::testing::{oracle, run_python};
-use hyperslab_core::{Container, Limits, Selection};
+use hyperslab_core::{Container, Kind, Limits, Selection};
 use hyperslab_hdf5::File;
+use hyperslab_hdf5::filter::Registry;
 use std::collections::BTreeMap;
 
 /// Reads everything that a script wrote and told of; returns how many arrays there were of each filter.
@@ -69,4 +70,46 @@ fn older_libraries_write_the_same() {
             assert!(counts.get(filter).is_some_and(|n| *n >= 60), "{filter}: {counts:?}");
         }
     }
+}
+
+#[test]
+fn a_program_brings_its_own_filter() {
+    let Some(python) = oracle("HYPERSLAB_PYTHON") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.h5");
+    let script = "
+import sys, h5py
+from h5py import h5d, h5p, h5s, h5t, h5z
+f = h5py.File(sys.argv[1], 'w')
+p = h5p.create(h5p.DATASET_CREATE)
+p.set_chunk((4,))
+p.set_filter(40000, h5z.FLAG_OPTIONAL, (3,))
+d = h5d.create(f.id, b'x', h5t.STD_U8LE, h5s.create_simple((8,)), p)
+d.write_direct_chunk((0,), bytes([1, 2, 3, 4]))
+d.write_direct_chunk((4,), bytes([5, 6, 7, 8]), 1)
+v = h5py.VirtualLayout(shape=(8,), dtype='u1')
+v[:] = h5py.VirtualSource('own.h5', 'x', shape=(8,))
+with h5py.File(sys.argv[2], 'w') as g:
+    g.create_virtual_dataset('v', v)
+";
+    let other = folder.path().join("other.h5");
+    run_python(&python, script, &[path.as_os_str(), other.as_os_str()]);
+    let limits = Limits::default();
+    let file = File::open(&path).unwrap();
+    let e = file.read("/x", &Selection::ALL, &limits).unwrap_err();
+    assert_eq!(e.kind(), Kind::Unsupported);
+    assert_eq!(e.message(), "filter 40000 is not built in");
+    let times = |values: &[u32], bytes: &[u8], _: u64, _: &Limits| {
+        Ok(bytes.iter().map(|b| b * u8::try_from(values[0]).unwrap()).collect())
+    };
+    let filters = Registry::default().with(40000, "times", times);
+    let file = file.with_filters(filters.clone());
+    // The second chunk went past the filter.
+    let view = file.read("/x", &Selection::ALL, &limits).unwrap();
+    assert_eq!(view.to_vec::<u8>().unwrap(), [3, 6, 9, 12, 5, 6, 7, 8]);
+    assert_eq!(file.nodes("/", None, true, &limits).unwrap().last().unwrap().filters, ["times"]);
+    // It holds for the files that a file leads to.
+    let other = File::open(&other).unwrap().with_filters(filters);
+    let view = other.read("/v", &Selection::ALL, &limits).unwrap();
+    assert_eq!(view.to_vec::<u8>().unwrap(), [3, 6, 9, 12, 5, 6, 7, 8]);
 }

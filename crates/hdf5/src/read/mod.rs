@@ -169,7 +169,8 @@ impl<'s> File<'s> {
         self
     }
 
-    /// Reads chunks with these filters instead of those that are built in alone.
+    /// Reads chunks with these filters instead of those that are built in alone, those of files that links and virtual
+    /// datasets lead to as well.
     pub fn with_filters(mut self, filters: Registry) -> Self {
         self.filters = filters;
         self

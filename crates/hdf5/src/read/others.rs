@@ -89,7 +89,7 @@ impl Others {
             return Ok(Ok(file));
         }
         cx.limits.count_objects(OBJECTS)?;
-        let mut new = (path.to_path_buf(), File::open(path)?);
+        let mut new = (path.to_path_buf(), File::open(path)?.with_filters(cx.filters.clone()));
         for slot in slots {
             match slot.set(new) {
                 Ok(()) => {}

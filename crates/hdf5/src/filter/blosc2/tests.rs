@@ -89,6 +89,17 @@ fn what_chunks_are_instead() {
     assert_eq!(run(&frame(NO_LAYERS, 6, 6, 2, &[Ok(chunk)]), 6).unwrap(), [7, 8, 7, 8, 7, 8]);
 }
 
+#[test]
+fn what_is_not_there_is_refused() {
+    for (at, value) in [(31, 1), (31, 4), (31, 8), (31, 0x80), (31, 0x50), (0, 6), (16, 35), (2, 0xc5)] {
+        let mut chunk = plain(&[1, 2, 3, 4]);
+        chunk[2] = 5;
+        chunk[at] = value;
+        let e = run(&frame(NO_LAYERS, 4, 4, 1, &[Ok(chunk)]), 4).unwrap_err();
+        assert_eq!(e.kind(), hyperslab_core::Kind::Unsupported, "{e}");
+    }
+}
+
 /// The layer that gives the dimensions of the array, its chunks and their blocks.
 fn dimensions(shape: [u64; 2], chunk: [u32; 2], block: [u32; 2]) -> Vec<u8> {
     let mut v = vec![0x93, 0xcd, 0, 17, 0xde, 0, 1, 0xa4, b'b', b'2', b'n', b'd', 0xd2];

@@ -117,7 +117,12 @@ impl<'a> Chunk<'a> {
             3 => Some(Special::Repeated),
             n => return Err(Error::unsupported(format!("Blosc chunk with special values of kind {n}"))),
         };
-        for (flag, what) in [(1, "a dictionary"), (8, "its blocks elsewhere")] {
+        for (flag, what) in [
+            (1, "a dictionary"),
+            (4, "its codec elsewhere"),
+            (8, "its blocks elsewhere"),
+            (0x80, "figures of its codec"),
+        ] {
             if flags & flag != 0 && self.special.is_none() {
                 return Err(Error::unsupported(format!("Blosc chunk with {what}")));
             }
