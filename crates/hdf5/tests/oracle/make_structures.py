@@ -8,6 +8,7 @@ import glob
 import hashlib
 import json
 import os
+import struct
 import sys
 
 import h5py
@@ -37,6 +38,14 @@ def size(n):
 
 
 def canonical(a):
+    if a.dtype.kind == "O":
+        out = b""
+        for v in a.ravel():
+            b = v.encode() if isinstance(v, str) else v if isinstance(v, bytes) else None
+            out += struct.pack("<Q", len(v if b is None else b)) + (canonical(v) if b is None else b)
+        return out
+    if a.dtype.names:
+        return b"".join(canonical(np.array(r[n], a.dtype[n])) for r in a.ravel() for n in a.dtype.names)
     return np.ascontiguousarray(a, dtype=a.dtype.newbyteorder("<")).tobytes()
 
 
@@ -153,6 +162,15 @@ def virtual_datasets(low):
             f.create_dataset("wide/y%d" % n, data=np.arange(4 + n) + 10 * n, dtype="<i4", maxshape=(None,))
     with h5py.File("below/deep.h5", "w") as f:
         f["x"] = -a
+    words = np.array(["", "a", "longer than that", "é" * 300, "z", "of file %d"], dtype=object)
+    rows = np.empty(4, dtype=object)
+    rows[:] = [np.arange(i, dtype="<f8") + i for i in [3, 0, 1, 200]]
+    both = np.dtype([("n", "<i4"), ("text", h5py.string_dtype())])
+    for n in range(3):
+        with h5py.File("words%d.h5" % n, "w") as f:
+            f.create_dataset("words", data=np.array([w.replace("%d", str(n)) for w in words], dtype=object), dtype=h5py.string_dtype())
+            f.create_dataset("rows", data=rows * (n + 1), dtype=h5py.vlen_dtype(np.dtype("<f8")))
+            f.create_dataset("both", data=np.array([(i, w + str(n)) for i, w in enumerate(words)], dtype=both), dtype=both)
     name = "virtual %s.h5" % low
     with new(name, None, fapl(low)) as f:
         f["own"] = a * 2
@@ -187,6 +205,20 @@ def virtual_datasets(low):
         virtual(f, "unlimited and missing", (3, 10), [(grows(0), "nowhere.h5", "grows", grows(0))], most=endless, fill=6)
         virtual(f, "numbered files", (0, 10), [(space((6, 10), (0, 0), (6, 10), (UNLIMITED, 1), (6, 10), endless), "source%b.h5", "x", every)], most=endless)
         virtual(f, "numbered sets", (4, 0), [(space((4, 10), (0, 1), (4, 3), (1, UNLIMITED), (4, 2), endless), ".", "n/set %b of 100%%", space((4, 2)))], most=endless, fill=2)
+        layout = h5py.VirtualLayout((20,), h5py.string_dtype())
+        lines = h5py.VirtualLayout((2, 4), h5py.vlen_dtype(np.dtype("<f8")))
+        pairs = h5py.VirtualLayout((18,), both)
+        for n in range(3):
+            layout[n * 6:n * 6 + 6] = h5py.VirtualSource("words%d.h5" % n, "words", (6,), h5py.string_dtype())
+            pairs[n:18:3] = h5py.VirtualSource("words%d.h5" % n, "both", (6,), both)
+            if n:
+                lines[n - 1] = h5py.VirtualSource("words%d.h5" % n, "rows", (4,), h5py.vlen_dtype(np.dtype("<f8")))
+        f.create_virtual_dataset("words", layout)
+        f.create_virtual_dataset("rows", lines)
+        f.create_virtual_dataset("both", pairs)
+        again = h5py.VirtualLayout((4,), h5py.string_dtype())
+        again[:] = h5py.VirtualSource(".", "words", (20,), h5py.string_dtype())[14:18]
+        f.create_virtual_dataset("words again", again)
         for n in range(5):
             f["n/set %d of 100%%" % n] = np.arange(8, dtype="<i4").reshape(4, 2) + 10 * n
     report(name)
