@@ -323,6 +323,39 @@ def odd_numbers():
             add("3 bytes " + order, t, 300, "i8")
 
 
+def vax_and_time():
+    name = "vax and time.h5"
+    rng = np.random.default_rng(4)
+    with new(name) as f:
+        make = lib.H5Dcreate2
+        make.restype = ctypes.c_int64
+
+        def add(key, t, raw):
+            sid = h5s.create_simple((len(raw),))
+            d = make(i64(f.id.id), key.encode(), t, i64(sid.id), i64(0), i64(0), i64(0))
+            assert d >= 0
+            data = raw.copy()
+            call("H5Dwrite", i64(d), t, i64(0), i64(0), i64(0), data.ctypes.data_as(ctypes.c_void_p))
+            call("H5Dclose", i64(d))
+        # The least exponents give values that no double has exactly.
+        for key, t, size, bits in [("F", "H5T_VAX_F32_g", 4, 8), ("G", "H5T_VAX_F64_g", 8, 11)]:
+            exponent = rng.integers(3, 2**bits - 1, 400, dtype="u8")
+            rest = rng.integers(0, 2 ** (8 * size - 1 - bits), 400, dtype="u8")
+            value = (rng.integers(0, 2, 400, dtype="u8") << np.uint64(8 * size - 1)) | (exponent << np.uint64(8 * size - 1 - bits)) | rest
+            words = [(value >> np.uint64(16 * i)).astype("<u2") for i in reversed(range(size // 2))]
+            raw = np.stack(words, axis=1)
+            add(key, symbol(t), raw)
+            # libhdf5 does not convert these: what VAX defines is a significand of 0.1.. and a bias of half the range.
+            width, half = 8 * size - 1 - bits, 2 ** (bits - 1)
+            sign = 1.0 - 2.0 * (value >> np.uint64(8 * size - 1))
+            out = sign * np.ldexp(0.5 + rest / 2.0 ** (width + 1), exponent.astype("i4") - half)
+            print(json.dumps({"file": name, "path": "/" + key, "name": None, "shown": out.tolist()}))
+        for key, dt in [("UNIX_D32LE", "<i4"), ("UNIX_D32BE", ">i4"), ("UNIX_D64LE", "<i8"), ("UNIX_D64BE", ">i8")]:
+            raw = rng.integers(-1000, 2**31 - 1, 50).astype(dt)
+            add(key, symbol("H5T_%s_g" % key), raw)
+            print(json.dumps({"file": name, "path": "/" + key, "shape": [50], "sha256": hashlib.sha256(canonical(raw)).hexdigest()}))
+
+
 def tree(f, groups=1):
     """A bit of everything that depends on widths of addresses and sizes of nodes."""
     for g in range(groups):
@@ -449,3 +482,4 @@ references()
 odd_numbers()
 superblocks()
 heaps()
+vax_and_time()
