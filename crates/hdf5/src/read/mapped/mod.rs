@@ -129,10 +129,13 @@ impl Plan {
                     return Ok(());
                 };
                 let slices = Pattern::clipped(&source, extent).len();
-                let end = extent_of(&slab, slices)?;
-                let target = with_dim(slabs, d, Pattern::clipped(&slab, end))?;
+                let target = with_dim(slabs, d, Pattern::clipped(&slab, extent_of(&slab, slices)?))?;
                 self.pieces.push(Piece { file, dataset, source: m.source, target: Some(target) });
-                end
+                // Where a source ends within its first block, libhdf5 counts the whole block: the extent is then
+                // greater than what the source fills.
+                let first = source.count == UNLIMITED && source.block != source.stride;
+                let partial = first && slices > 0 && slices < source.block;
+                extent_of(&slab, if partial { source.block } else { slices })?
             }
             None => self.add_numbered(cx, &m, &names, slabs, (d, slab))?,
         };
