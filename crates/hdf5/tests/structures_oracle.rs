@@ -10,6 +10,7 @@ use hyperslab_core::testing::{oracle_python, run_python};
 use hyperslab_core::{Container, Limits, Selection, View, digest, json, scalar};
 use hyperslab_hdf5::{File, Follow, testing::sealed};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,30 @@ fn files_with_rare_structures_are_read() {
     }
     println!("{arrays} arrays, {attributes} attributes and {shown} lists of values agree");
     assert!(arrays > 100 && attributes > 300 && shown > 15, "{arrays} {attributes} {shown}");
+}
+
+#[test]
+fn random_virtual_datasets_are_read() {
+    let Some(python) = oracle_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let script = include_str!("oracle/make_virtual.py");
+    let args = [folder.path().as_os_str(), OsStr::new("300"), OsStr::new("5")];
+    let said = run_python(&python, script, &args);
+    let file = File::open(folder.path().join("random.h5")).unwrap();
+    let limits = Limits::default();
+    let mut count = 0;
+    for line in said.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let path = row["path"].as_str().unwrap();
+        let view = file.read(path, &Selection::ALL, &limits).unwrap();
+        assert_eq!(serde_json::json!(view.shape().to_vec()), row["shape"], "{path}");
+        parts_agree(&file, path, &view, &limits);
+        if let Some(sum) = row["sha256"].as_str() {
+            assert_eq!(digest::digest(&view).unwrap().as_deref(), Some(sum), "{path}");
+            count += 1;
+        }
+    }
+    assert!(count > 250, "{count}");
 }
 
 /// Equal up to how a number is written.

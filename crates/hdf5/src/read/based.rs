@@ -84,7 +84,8 @@ impl<'s> Based<'s> {
         self.base
     }
 
-    fn check(&self, offset: u64, len: u64) -> Result<()> {
+    /// Checks that a range lies in the file, as it is now.
+    pub(crate) fn check(&self, offset: u64, len: u64) -> Result<()> {
         let fits = |have: u64| offset.checked_add(len).is_some_and(|end| end <= have);
         if fits(self.len.load(Ordering::Relaxed)) {
             return Ok(());

@@ -172,7 +172,11 @@ impl<'f> Read<'f, '_, '_> {
             Elements::Stored if cx.source.as_slice().is_some() => {
                 &cx.source.bytes_at(address, chunk_bytes, cx.limits)?
             }
-            Elements::Stored => return gather::fetch(cx, address, chunk_bytes, copy, item, out),
+            Elements::Stored => {
+                // A chunk that is cut off is an error whatever part of it is taken.
+                cx.source.check(address, chunk_bytes)?;
+                return gather::fetch(cx, address, chunk_bytes, copy, item, out);
+            }
         };
         gather::copy(bytes, out, copy, item as usize)
     }

@@ -229,7 +229,8 @@ impl<'f> Dataset<'f> {
         };
         let restored = self.restored.clone();
         let mut view = self.read_stored(cx, selection)?;
-        if let Some(heap) = heap {
+        // The elements of a virtual dataset come with theirs.
+        if let Some(heap) = heap.filter(|_| view.heap().is_none()) {
             view = view.with_heap(heap);
         }
         let Some(dtype) = restored else { return Ok(view) };
@@ -310,10 +311,15 @@ impl<'f> Dataset<'f> {
             }
             Layout::Virtual { .. } => {
                 let mut out = empty(cx)?;
+                let mut gathered = None;
                 if let Some(plan) = self.plan.as_ref().filter(|_| !out.is_empty()) {
-                    plan.read(cx, &dtype, &taken, &mut out)?;
+                    gathered = plan.read(cx, &dtype, &taken, &mut out)?;
                 }
-                View::new(dtype, taken.shape(), out)
+                let view = View::new(dtype, taken.shape(), out)?;
+                Ok(match gathered {
+                    Some(heap) => view.with_heap(Arc::new(heap)),
+                    None => view,
+                })
             }
         }
     }

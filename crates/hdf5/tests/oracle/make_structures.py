@@ -8,6 +8,7 @@ import glob
 import hashlib
 import json
 import os
+import struct
 import sys
 
 import h5py
@@ -37,6 +38,14 @@ def size(n):
 
 
 def canonical(a):
+    if a.dtype.kind == "O":
+        out = b""
+        for v in a.ravel():
+            b = v.encode() if isinstance(v, str) else v if isinstance(v, bytes) else None
+            out += struct.pack("<Q", len(v if b is None else b)) + (canonical(v) if b is None else b)
+        return out
+    if a.dtype.names:
+        return b"".join(canonical(np.array(r[n], a.dtype[n])) for r in a.ravel() for n in a.dtype.names)
     return np.ascontiguousarray(a, dtype=a.dtype.newbyteorder("<")).tobytes()
 
 
@@ -153,6 +162,15 @@ def virtual_datasets(low):
             f.create_dataset("wide/y%d" % n, data=np.arange(4 + n) + 10 * n, dtype="<i4", maxshape=(None,))
     with h5py.File("below/deep.h5", "w") as f:
         f["x"] = -a
+    words = np.array(["", "a", "longer than that", "é" * 300, "z", "of file %d"], dtype=object)
+    rows = np.empty(4, dtype=object)
+    rows[:] = [np.arange(i, dtype="<f8") + i for i in [3, 0, 1, 200]]
+    both = np.dtype([("n", "<i4"), ("text", h5py.string_dtype())])
+    for n in range(3):
+        with h5py.File("words%d.h5" % n, "w") as f:
+            f.create_dataset("words", data=np.array([w.replace("%d", str(n)) for w in words], dtype=object), dtype=h5py.string_dtype())
+            f.create_dataset("rows", data=rows * (n + 1), dtype=h5py.vlen_dtype(np.dtype("<f8")))
+            f.create_dataset("both", data=np.array([(i, w + str(n)) for i, w in enumerate(words)], dtype=both), dtype=both)
     name = "virtual %s.h5" % low
     with new(name, None, fapl(low)) as f:
         f["own"] = a * 2
@@ -187,6 +205,20 @@ def virtual_datasets(low):
         virtual(f, "unlimited and missing", (3, 10), [(grows(0), "nowhere.h5", "grows", grows(0))], most=endless, fill=6)
         virtual(f, "numbered files", (0, 10), [(space((6, 10), (0, 0), (6, 10), (UNLIMITED, 1), (6, 10), endless), "source%b.h5", "x", every)], most=endless)
         virtual(f, "numbered sets", (4, 0), [(space((4, 10), (0, 1), (4, 3), (1, UNLIMITED), (4, 2), endless), ".", "n/set %b of 100%%", space((4, 2)))], most=endless, fill=2)
+        layout = h5py.VirtualLayout((20,), h5py.string_dtype())
+        lines = h5py.VirtualLayout((2, 4), h5py.vlen_dtype(np.dtype("<f8")))
+        pairs = h5py.VirtualLayout((18,), both)
+        for n in range(3):
+            layout[n * 6:n * 6 + 6] = h5py.VirtualSource("words%d.h5" % n, "words", (6,), h5py.string_dtype())
+            pairs[n:18:3] = h5py.VirtualSource("words%d.h5" % n, "both", (6,), both)
+            if n:
+                lines[n - 1] = h5py.VirtualSource("words%d.h5" % n, "rows", (4,), h5py.vlen_dtype(np.dtype("<f8")))
+        f.create_virtual_dataset("words", layout)
+        f.create_virtual_dataset("rows", lines)
+        f.create_virtual_dataset("both", pairs)
+        again = h5py.VirtualLayout((4,), h5py.string_dtype())
+        again[:] = h5py.VirtualSource(".", "words", (20,), h5py.string_dtype())[14:18]
+        f.create_virtual_dataset("words again", again)
         for n in range(5):
             f["n/set %d of 100%%" % n] = np.arange(8, dtype="<i4").reshape(4, 2) + 10 * n
     report(name)
@@ -289,6 +321,39 @@ def odd_numbers():
             t = signed.copy()
             t.set_size(3)
             add("3 bytes " + order, t, 300, "i8")
+
+
+def vax_and_time():
+    name = "vax and time.h5"
+    rng = np.random.default_rng(4)
+    with new(name) as f:
+        make = lib.H5Dcreate2
+        make.restype = ctypes.c_int64
+
+        def add(key, t, raw):
+            sid = h5s.create_simple((len(raw),))
+            d = make(i64(f.id.id), key.encode(), t, i64(sid.id), i64(0), i64(0), i64(0))
+            assert d >= 0
+            data = raw.copy()
+            call("H5Dwrite", i64(d), t, i64(0), i64(0), i64(0), data.ctypes.data_as(ctypes.c_void_p))
+            call("H5Dclose", i64(d))
+        # The least exponents give values that no double has exactly.
+        for key, t, size, bits in [("F", "H5T_VAX_F32_g", 4, 8), ("G", "H5T_VAX_F64_g", 8, 11)]:
+            exponent = rng.integers(3, 2**bits - 1, 400, dtype="u8")
+            rest = rng.integers(0, 2 ** (8 * size - 1 - bits), 400, dtype="u8")
+            value = (rng.integers(0, 2, 400, dtype="u8") << np.uint64(8 * size - 1)) | (exponent << np.uint64(8 * size - 1 - bits)) | rest
+            words = [(value >> np.uint64(16 * i)).astype("<u2") for i in reversed(range(size // 2))]
+            raw = np.stack(words, axis=1)
+            add(key, symbol(t), raw)
+            # libhdf5 does not convert these: what VAX defines is a significand of 0.1.. and a bias of half the range.
+            width, half = 8 * size - 1 - bits, 2 ** (bits - 1)
+            sign = 1.0 - 2.0 * (value >> np.uint64(8 * size - 1))
+            out = sign * np.ldexp(0.5 + rest / 2.0 ** (width + 1), exponent.astype("i4") - half)
+            print(json.dumps({"file": name, "path": "/" + key, "name": None, "shown": out.tolist()}))
+        for key, dt in [("UNIX_D32LE", "<i4"), ("UNIX_D32BE", ">i4"), ("UNIX_D64LE", "<i8"), ("UNIX_D64BE", ">i8")]:
+            raw = rng.integers(-1000, 2**31 - 1, 50).astype(dt)
+            add(key, symbol("H5T_%s_g" % key), raw)
+            print(json.dumps({"file": name, "path": "/" + key, "shape": [50], "sha256": hashlib.sha256(canonical(raw)).hexdigest()}))
 
 
 def tree(f, groups=1):
@@ -417,3 +482,4 @@ references()
 odd_numbers()
 superblocks()
 heaps()
+vax_and_time()

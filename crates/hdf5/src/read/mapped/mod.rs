@@ -7,15 +7,19 @@
 //! Source: HDF5 File Format Specification 3.0, section IV.A.2.i, and libhdf5 1.10 to 2.0 for the extents and for the
 //! blocks of sources whose names are numbered.
 
+mod gathered;
 mod places;
 
 use super::dataset::Dataset;
 use super::gather::Taken;
 use super::heap::GlobalHeap;
+use super::reference::has_references;
 use super::{Context, others, walk};
 use crate::format::selection::{Slab, Stored, UNLIMITED};
 use crate::format::virtual_mapping::{self, Mapping};
+use gathered::Gathered;
 use hyperslab_core::selection::Part;
+use hyperslab_core::view::Heap;
 use hyperslab_core::{Dtype, Error, Result, ResultExt, Selection, Shape, View, cast};
 use places::{Pattern, Places};
 use smallvec::SmallVec;
@@ -125,10 +129,13 @@ impl Plan {
                     return Ok(());
                 };
                 let slices = Pattern::clipped(&source, extent).len();
-                let end = extent_of(&slab, slices)?;
-                let target = with_dim(slabs, d, Pattern::clipped(&slab, end))?;
+                let target = with_dim(slabs, d, Pattern::clipped(&slab, extent_of(&slab, slices)?))?;
                 self.pieces.push(Piece { file, dataset, source: m.source, target: Some(target) });
-                end
+                // Where a source ends within its first block, libhdf5 counts the whole block: the extent is then
+                // greater than what the source fills.
+                let first = source.count == UNLIMITED && source.block != source.stride;
+                let partial = first && slices > 0 && slices < source.block;
+                extent_of(&slab, if partial { source.block } else { slices })?
             }
             None => self.add_numbered(cx, &m, &names, slabs, (d, slab))?,
         };
@@ -165,17 +172,27 @@ impl Plan {
         Ok(end)
     }
 
-    /// Puts the elements that are asked for in their places; elements without a source stay as they are.
+    /// Puts the elements that are asked for in their places; elements without a source stay as they are. Gives the
+    /// heap of elements of variable length.
     pub(crate) fn read(
         &self,
         cx: Context<'_, '_>,
         dtype: &Dtype,
         taken: &Taken,
         out: &mut [u8],
-    ) -> Result<()> {
+    ) -> Result<Option<Gathered>> {
+        let mut gathered = dtype.has_indirection().then(Gathered::default);
         let cx = cx.deeper()?;
         let (strides, start) = taken.target();
         let item = usize::try_from(taken.item).map_err(|_| Error::limit("elements of that size"))?;
+        if let Some(g) =
+            gathered.as_mut().filter(|_| out.get(..item).is_some_and(|e| e.iter().any(|&b| b != 0)))
+        {
+            // The fill value refers to the heap of this file.
+            let own = GlobalHeap::new(cx.source, cx.sizes, cx.limits, dtype);
+            let elements = &mut out.chunks_exact_mut(item.max(1));
+            elements.try_for_each(|e| g.adopt(dtype, e, &own, cx.limits, 0))?;
+        }
         for piece in &self.pieces {
             let all;
             let target = match &piece.target {
@@ -195,6 +212,7 @@ impl Plan {
             }
             with_source(cx, &piece.file, &piece.dataset, |cx, source| {
                 let mut copy = Copy::open(cx, source, &piece.source, dtype, item, &piece.file, out)?;
+                copy.gathered = gathered.as_mut();
                 if target.len() != copy.places.len() {
                     return Err(Error::invalid(format!(
                         "{} elements of a source for {} of the virtual dataset",
@@ -211,7 +229,7 @@ impl Plan {
                 copy.flush()
             })?;
         }
-        Ok(())
+        Ok(gathered)
     }
 }
 
@@ -318,6 +336,7 @@ struct Copy<'o, 'd, 'f, 'l> {
     dtype: &'o Dtype,
     item: usize,
     out: &'o mut [u8],
+    gathered: Option<&'o mut Gathered>,
     /// What waits: place in the result, bytes between neighbours there, and how many.
     runs: Vec<(i64, i64, u64)>,
     /// Where each run begins in the source.
@@ -341,12 +360,11 @@ impl<'o, 'd, 'f, 'l> Copy<'o, 'd, 'f, 'l> {
             .shape()
             .cloned()
             .ok_or_else(|| Error::invalid("source without elements: its dataspace is null"))?;
-        if (dtype.has_indirection() || source.stored.has_indirection())
-            && (file != b"." || *dtype != source.stored)
-        {
-            return Err(Error::unsupported(format!(
-                "elements of {dtype} in a virtual dataset whose source is another file"
-            )));
+        if has_references(dtype) && file != b"." {
+            return Err(Error::unsupported("references in a virtual dataset whose source is another file"));
+        }
+        if (dtype.has_indirection() || source.stored.has_indirection()) && *dtype != source.stored {
+            return Err(Error::unsupported(format!("elements of {} as {dtype}", source.stored)));
         }
         let places = Places::new(selection, &dims, cx.limits)?;
         let rank = dims.len();
@@ -358,6 +376,7 @@ impl<'o, 'd, 'f, 'l> Copy<'o, 'd, 'f, 'l> {
             dtype,
             item,
             out,
+            gathered: None,
             runs: Vec::new(),
             from: Vec::new(),
             low: SmallVec::from_elem(u64::MAX, rank),
@@ -421,6 +440,9 @@ impl<'o, 'd, 'f, 'l> Copy<'o, 'd, 'f, 'l> {
         let view = self.source.read_stored(self.cx, &Selection::new(parts))?;
         let view = self.converted(view)?;
         let data = view.to_bytes(self.cx.limits)?;
+        // A source that is virtual itself comes with its heap.
+        let own = GlobalHeap::new(self.cx.source, self.cx.sizes, self.cx.limits, self.dtype);
+        let heap: &dyn Heap = view.heap().map_or(&own, |h| &**h);
         let rank = self.low.len();
         let mut from = self.from.chunks_exact(rank.max(1));
         for &(to, step, n) in &self.runs {
@@ -432,16 +454,25 @@ impl<'o, 'd, 'f, 'l> Copy<'o, 'd, 'f, 'l> {
                 usize::try_from(at).ok().and_then(|a| a.checked_mul(self.item)).ok_or_else(outside)?;
             let len = usize::try_from(n).ok().and_then(|n| n.checked_mul(self.item)).ok_or_else(outside)?;
             let src = start.checked_add(len).and_then(|end| data.get(start..end)).ok_or_else(outside)?;
+            let mut put = |to: i64, src: &[u8]| {
+                let dst =
+                    usize::try_from(to).ok().and_then(|t| self.out.get_mut(t..t.checked_add(src.len())?));
+                let dst = dst.ok_or_else(outside)?;
+                dst.copy_from_slice(src);
+                match &mut self.gathered {
+                    Some(g) => dst
+                        .chunks_exact_mut(self.item.max(1))
+                        .try_for_each(|e| g.adopt(self.dtype, e, heap, self.cx.limits, 0)),
+                    None => Ok(()),
+                }
+            };
             if step == self.item as i64 {
-                let dst = usize::try_from(to).ok().and_then(|t| self.out.get_mut(t..t.checked_add(len)?));
-                dst.ok_or_else(outside)?.copy_from_slice(src);
+                put(to, src)?;
                 continue;
             }
             let mut to = to;
             for element in src.chunks_exact(self.item.max(1)) {
-                let item = self.item;
-                let dst = usize::try_from(to).ok().and_then(|t| self.out.get_mut(t..t.checked_add(item)?));
-                dst.ok_or_else(outside)?.copy_from_slice(element);
+                put(to, element)?;
                 to += step;
             }
         }
