@@ -14,7 +14,14 @@ const MEMORY_MIB: u32 = 2048;
 const TIMEOUT_SECONDS: u32 = 10;
 const MAX_INPUT: u32 = 256 * 1024;
 /// Targets that look at fewer bytes, or take long for many and show nothing else.
-const SMALLER: [(&str, u32); 3] = [("npz", 4096), ("npz_edit", 4096), ("text", 600)];
+const SMALLER: [(&str, u32); 6] = [
+    ("npz", 4096),
+    ("npz_edit", 4096),
+    ("text", 600),
+    ("hdf5_superblock", 1024),
+    ("hdf5_index", 4096),
+    ("hdf5_heap", 4096),
+];
 
 /// What one target's run came to.
 pub(crate) struct Outcome {
