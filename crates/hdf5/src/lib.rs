@@ -46,6 +46,8 @@ pub mod image;
 pub mod index;
 pub mod numpy_types;
 pub mod read;
+#[doc = include_str!("../support.md")]
+pub mod support {}
 #[doc(hidden)]
 pub mod testing;
 pub mod write;

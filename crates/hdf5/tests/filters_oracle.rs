@@ -13,7 +13,7 @@ fn agree(variable: &str) -> Option<BTreeMap<String, usize>> {
     let python = oracle(variable)?;
     let folder = tempfile::tempdir().unwrap();
     let (path, bytes) = (folder.path().join("filters.h5"), folder.path().join("filters.bin"));
-    let script = include_str!("oracle/make_filters.py");
+    let script = include_str!("../../../fixtures/make/fresh/hdf5_filters.py");
     let said = run_python(&python, script, &[path.as_os_str(), bytes.as_os_str()]);
     let bytes = std::fs::read(bytes).unwrap();
     let mut rest = bytes.as_slice();

@@ -23,7 +23,7 @@ fn files_of_h5py_are_read() {
     for (variable, dialects) in ORACLES {
         let Some(python) = oracle(variable) else { continue };
         let folder = tempfile::tempdir().unwrap();
-        let script = include_str!("oracle/make_files.py");
+        let script = include_str!("../../../fixtures/make/fresh/hdf5_dialects.py");
         let said = run_python(&python, script, &[folder.path().as_os_str(), OsStr::new(dialects)]);
         let mut files: BTreeMap<String, File<'_>> = BTreeMap::new();
         let (mut arrays, mut attributes) = (0, 0);

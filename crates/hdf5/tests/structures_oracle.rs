@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 fn files_with_rare_structures_are_read() {
     let Some(python) = oracle_python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let script = include_str!("oracle/make_structures.py");
+    let script = include_str!("../../../fixtures/make/fresh/hdf5_structures.py");
     let said = run_python(&python, script, &[folder.path().as_os_str()]);
     let mut files: BTreeMap<String, File<'_>> = BTreeMap::new();
     let (mut arrays, mut attributes, mut shown) = (0, 0, 0);
@@ -68,7 +68,7 @@ fn files_with_rare_structures_are_read() {
 fn random_virtual_datasets_are_read() {
     let Some(python) = oracle_python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let script = include_str!("oracle/make_virtual.py");
+    let script = include_str!("../../../fixtures/make/fresh/hdf5_virtual.py");
     let args = [folder.path().as_os_str(), OsStr::new("300"), OsStr::new("5")];
     let said = run_python(&python, script, &args);
     let file = File::open(folder.path().join("random.h5")).unwrap();

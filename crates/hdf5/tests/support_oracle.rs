@@ -34,7 +34,11 @@ fn what_the_tables_promise_is_read() {
     assert!(promised.len() > 40, "{promised:?}");
     let Some(python) = oracle_python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let said = run_python(&python, include_str!("oracle/support.py"), &[folder.path().as_os_str()]);
+    let said = run_python(
+        &python,
+        include_str!("../../../fixtures/make/fresh/hdf5_support.py"),
+        &[folder.path().as_os_str()],
+    );
     let limits = Limits::default();
     let mut shown: BTreeSet<(String, String)> =
         ELSEWHERE.iter().map(|(t, k)| ((*t).into(), (*k).into())).collect();

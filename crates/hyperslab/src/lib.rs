@@ -98,6 +98,8 @@ pub mod repack;
 pub mod same;
 pub mod sidecar;
 pub mod sum;
+#[doc = include_str!("../support.md")]
+pub mod support {}
 pub mod target;
 pub mod verify;
 
