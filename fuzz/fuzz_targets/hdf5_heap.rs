@@ -20,13 +20,8 @@ fuzz_target!(|data: &[u8]| {
         0 => [vec![17, 16, 0, 0], tree.to_le_bytes().to_vec(), heap.to_le_bytes().to_vec()].concat(),
         1 => [vec![2, 18, 0, 0, 0, 0], body].concat(),
         // Attributes of a group without links.
-        _ => [
-            vec![2, 18, 0, 0, 0, 0],
-            [u64::MAX.to_le_bytes(); 2].concat(),
-            vec![21, 18, 0, 0, 0, 0],
-            body,
-        ]
-        .concat(),
+        _ => [vec![2, 18, 0, 0, 0, 0], [u64::MAX.to_le_bytes(); 2].concat(), vec![21, 18, 0, 0, 0, 0], body]
+            .concat(),
     };
     let bytes = rooted(&message, AT, rest);
     let list = |file: hyperslab_core::Result<File<'_>>| {

@@ -60,8 +60,11 @@ fuzz_target!(|data: &[u8]| {
     let read = |file: hyperslab_core::Result<File<'_>>| {
         let limits = Limits::new(1 << 20, 20_000, 32);
         let file = file.unwrap();
-        let all = file.read("/", &Selection::ALL, &limits).and_then(|v| Ok(v.to_bytes(&limits)?.into_owned()));
-        let part = file.read("/", &Selection::rows(3, 9), &limits).and_then(|v| Ok(v.to_bytes(&limits)?.into_owned()));
+        let all =
+            file.read("/", &Selection::ALL, &limits).and_then(|v| Ok(v.to_bytes(&limits)?.into_owned()));
+        let part = file
+            .read("/", &Selection::rows(3, 9), &limits)
+            .and_then(|v| Ok(v.to_bytes(&limits)?.into_owned()));
         if let (Ok(all), Ok(part)) = (&all, &part) {
             assert_eq!(all.get(3 * 120..9 * 120), Some(&part[..]));
         }

@@ -12,7 +12,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let _ = superblock::Superblock::parse(data, 0);
     let Some((&first, header)) = data.split_first() else { return };
-    let sizes = if first & 1 == 0 { Sizes::STANDARD } else { Sizes { offset: 4, length: 4, ..Sizes::STANDARD } };
+    let sizes =
+        if first & 1 == 0 { Sizes::STANDARD } else { Sizes { offset: 4, length: 4, ..Sizes::STANDARD } };
     let Ok(prefix) = Prefix::parse(header, 0) else { return };
     for part in [prefix.messages(header, 0), prefix.continuation(header, 0)] {
         let Ok(mut messages) = part else { continue };

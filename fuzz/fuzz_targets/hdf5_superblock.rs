@@ -14,7 +14,10 @@ fuzz_target!(|data: &[u8]| {
         let mut out = Vec::new();
         if superblock.emit(&mut out).is_ok() {
             let again = Superblock::parse(&out, 0).unwrap();
-            assert_eq!((again.root, again.end, again.flags), (superblock.root, superblock.end, superblock.flags));
+            assert_eq!(
+                (again.root, again.end, again.flags),
+                (superblock.root, superblock.end, superblock.flags)
+            );
         }
     }
     let limits = Limits::new(1 << 20, 1000, 32);
