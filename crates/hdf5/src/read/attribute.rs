@@ -97,7 +97,7 @@ fn shared_heap<'h, 'f, 'l>(
     open: &'h mut Option<FractalHeap<'f, 'l>>,
 ) -> Result<&'h mut FractalHeap<'f, 'l>> {
     if open.is_none() {
-        *open = Some(cx.shared.heap(cx, kind::ATTRIBUTE)?);
+        *open = Some(cx.file.shared.heap(cx, kind::ATTRIBUTE)?);
     }
     open.as_mut().ok_or_else(|| Error::invalid("no heap of shared attributes"))
 }

@@ -151,7 +151,7 @@ impl<'f> Read<'f, '_, '_> {
             return Ok(Elements::Stored);
         }
         let key = (self.object, piece.chunk.address);
-        let kept = self.cx.cache.filter(|cache| !piece.whole && cache.takes(chunk_bytes));
+        let kept = self.cx.file.chunks().filter(|cache| !piece.whole && cache.takes(chunk_bytes));
         if let Some(bytes) = kept.and_then(|cache| cache.get(key)) {
             return Ok(Elements::Kept(bytes));
         }
@@ -185,7 +185,7 @@ impl<'f> Read<'f, '_, '_> {
     fn decode(&self, chunk: &Chunk, filters: &[Filter], chunk_bytes: u64) -> Result<Cow<'f, [u8]>> {
         let stored = if chunk.size == 0 { chunk_bytes } else { chunk.size };
         let bytes = self.cx.source.bytes_at(chunk.address, stored, self.cx.limits)?;
-        self.cx.filters.decode(filters, chunk.filter_mask, bytes, chunk_bytes, self.cx.limits)
+        self.cx.file.filters.decode(filters, chunk.filter_mask, bytes, chunk_bytes, self.cx.limits)
     }
 
     /// Whether the layout stores this chunk without filters because it reaches over the edge of the array.

@@ -77,7 +77,7 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
         if self.header.filters.is_empty() {
             return Ok(bytes);
         }
-        self.cx.filters.decode(&self.header.filters, mask, bytes, len, self.cx.limits)
+        self.cx.file.filters.decode(&self.header.filters, mask, bytes, len, self.cx.limits)
     }
 
     fn find_huge(&self, key: u64) -> Result<Id<'static>> {

@@ -54,17 +54,11 @@ pub(crate) struct Context<'f, 'l> {
     pub(crate) source: &'f Based<'f>,
     pub(crate) sizes: Sizes,
     pub(crate) limits: &'l Limits,
-    /// Decoded chunks; none where the file may change under us.
-    pub(crate) cache: Option<&'f ChunkCache>,
-    /// What undoes the filters of chunks.
-    pub(crate) filters: &'f Registry,
-    pub(crate) shared: &'f SharedTable,
+    pub(crate) file: &'f File<'f>,
+    /// The files that the one that was opened leads to, of which `file` may be one.
     pub(crate) others: &'f Others,
-    /// The root group's object header.
-    pub(crate) root: u64,
     /// How many other files and virtual datasets led here.
     pub(crate) nested: u32,
-    pub(crate) paths: &'f Paths,
 }
 
 /// An open HDF5 file, for reading. Threads share it without a lock.
@@ -182,19 +176,8 @@ impl<'s> File<'s> {
     }
 
     fn context<'f, 'l>(&'f self, limits: &'l Limits) -> Context<'f, 'l> {
-        let cache = Some(&self.cache).filter(|_| !self.is_live());
-        Context {
-            source: &self.source,
-            sizes: self.superblock.sizes,
-            limits,
-            cache,
-            filters: &self.filters,
-            shared: &self.shared,
-            others: &self.others,
-            root: self.superblock.root,
-            nested: 0,
-            paths: &self.paths,
-        }
+        let (source, sizes) = (&self.source, self.superblock.sizes);
+        Context { source, sizes, limits, file: self, others: &self.others, nested: 0 }
     }
 
     /// Says where external links, virtual datasets and external raw data may lead; [`Follow::Beside`] unless told.
@@ -202,6 +185,11 @@ impl<'s> File<'s> {
     pub fn following(mut self, follow: Follow) -> Self {
         self.others.follow = follow;
         self
+    }
+
+    /// Decoded chunks; none where the file may change under us.
+    fn chunks(&self) -> Option<&ChunkCache> {
+        Some(&self.cache).filter(|_| !self.is_live())
     }
 
     /// Adds the path of the object to an error, and turns offsets that count from the base into offsets in the file,

@@ -156,7 +156,7 @@ pub(crate) fn follow<T>(
     for _ in 0..MAX_SHARED {
         let address = match shared {
             Shared::Object(address) => address,
-            Shared::Table(id) => return cx.shared.heap(cx, kind)?.object(&id, parse),
+            Shared::Table(id) => return cx.file.shared.heap(cx, kind)?.object(&id, parse),
         };
         let object = Object::read(cx, address)?;
         let Some(m) = object.first(kind) else {

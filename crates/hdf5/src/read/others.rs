@@ -89,7 +89,7 @@ impl Others {
             return Ok(Ok(file));
         }
         cx.limits.count_objects(OBJECTS)?;
-        let mut new = (path.to_path_buf(), File::open(path)?.with_filters(cx.filters.clone()));
+        let mut new = (path.to_path_buf(), File::open(path)?.with_filters(cx.file.filters.clone()));
         for slot in slots {
             match slot.set(new) {
                 Ok(()) => {}
@@ -203,13 +203,9 @@ impl<'f, 'l> Context<'f, 'l> {
             source: &file.source,
             sizes: file.superblock.sizes,
             limits: self.limits,
-            cache: Some(&file.cache).filter(|_| !file.is_live()),
-            filters: self.filters,
-            shared: &file.shared,
+            file,
             others: self.others,
-            root: file.superblock.root,
             nested: nested.nested,
-            paths: &file.paths,
         })
     }
 

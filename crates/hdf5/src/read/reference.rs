@@ -6,15 +6,12 @@
 //! Source: HDF5 File Format Specification 3.0, section IV.A.2.d (references of before HDF5 1.12: an address, or a heap
 //! object with an address and a selection), and libhdf5 1.12 to 2.0 (`H5Rint.c`, `H5Tref.c`) for the later ones.
 
-use super::Context;
-use super::based::Based;
 use super::group::{self, To};
 use super::heap::GlobalHeap;
 use super::object::Object;
 use super::others::Others;
-use super::shared_table::SharedTable;
 use super::walk::{self, Kind};
-use crate::filter::Registry;
+use super::{Context, File};
 use crate::format::selection::{Slab, Stored, UNLIMITED};
 use crate::format::{Cursor, Sizes};
 use hyperslab_core::dtype::ReferenceKind;
@@ -45,51 +42,42 @@ pub(crate) type Paths = OnceLock<HashMap<u64, String>>;
 /// The heap of elements with references.
 pub(crate) struct References<'f> {
     heap: GlobalHeap<'f>,
-    source: &'f Based<'f>,
-    sizes: Sizes,
     limits: Limits,
-    filters: &'f Registry,
-    shared: &'f SharedTable,
+    file: &'f File<'f>,
     others: &'f Others,
-    root: u64,
     nested: u32,
-    paths: &'f Paths,
 }
 
 impl<'f> References<'f> {
     pub(crate) fn new(cx: Context<'f, '_>, dtype: &Dtype) -> Self {
         References {
             heap: GlobalHeap::new(cx.source, cx.sizes, cx.limits, dtype),
-            source: cx.source,
-            sizes: cx.sizes,
             limits: cx.limits.clone(),
-            filters: cx.filters,
-            shared: cx.shared,
+            file: cx.file,
             others: cx.others,
-            root: cx.root,
             nested: cx.nested,
-            paths: cx.paths,
         }
     }
 
     fn context(&self) -> Context<'_, '_> {
+        let (source, sizes) = (&self.file.source, self.file.superblock.sizes);
         Context {
-            source: self.source,
-            sizes: self.sizes,
+            source,
+            sizes,
             limits: &self.limits,
-            cache: None,
-            filters: self.filters,
-            shared: self.shared,
+            file: self.file,
             others: self.others,
-            root: self.root,
             nested: self.nested,
-            paths: self.paths,
         }
+    }
+
+    fn sizes(&self) -> Sizes {
+        self.file.superblock.sizes
     }
 
     /// The parts of a value that say where an object is.
     fn object(&self, address: u64) -> Vec<(String, Value)> {
-        let paths = self.paths.get_or_init(|| paths(self.context()));
+        let paths = self.file.paths.get_or_init(|| paths(self.context()));
         match paths.get(&address) {
             Some(path) => vec![("path".into(), Value::String(path.clone()))],
             None => vec![("address".into(), Value::Int(address.into()))],
@@ -98,15 +86,15 @@ impl<'f> References<'f> {
 
     fn parts(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<Vec<(String, Value)>>> {
         let mut c = Cursor::new(bytes, "reference", 0);
-        let old = usize::from(self.sizes.offset);
+        let old = usize::from(self.sizes().offset);
         if kind == ReferenceKind::Object && bytes.len() == old {
-            return Ok(c.address(self.sizes)?.filter(|&a| a != 0).map(|a| self.object(a)));
+            return Ok(c.address(self.sizes())?.filter(|&a| a != 0).map(|a| self.object(a)));
         }
         if kind == ReferenceKind::Region && bytes.len() == old + 4 {
-            let Some(heap) = c.address(self.sizes)?.filter(|&a| a != 0) else { return Ok(None) };
+            let Some(heap) = c.address(self.sizes())?.filter(|&a| a != 0) else { return Ok(None) };
             let (blob, at) = self.heap.object(heap, c.u32()?)?;
             let mut c = Cursor::new(&blob, "region reference", at);
-            let address = c.address(self.sizes)?.ok_or_else(|| c.invalid("region of no object"))?;
+            let address = c.address(self.sizes())?.ok_or_else(|| c.invalid("region of no object"))?;
             return Ok(Some(self.with_region(address, &mut c)?));
         }
         // Since HDF5 1.12 one type stands for all kinds, and each element says which it is.
@@ -121,7 +109,7 @@ impl<'f> References<'f> {
             return Ok(Some(self.object(token(&mut c)?)));
         }
         c.skip(4)?;
-        let heap = c.address(self.sizes)?.ok_or_else(|| c.invalid("reference without its heap object"))?;
+        let heap = c.address(self.sizes())?.ok_or_else(|| c.invalid("reference without its heap object"))?;
         let (blob, at) = self.heap.object(heap, c.u32()?)?;
         let mut c = Cursor::new(&blob, "reference", at);
         let address = token(&mut c)?;
@@ -209,8 +197,8 @@ fn shown(stored: &Stored) -> String {
 
 /// The first path to every object, as far as groups can be read.
 fn paths(cx: Context<'_, '_>) -> HashMap<u64, String> {
-    let mut found = HashMap::from([(cx.root, "/".to_owned())]);
-    let mut waiting = std::collections::VecDeque::from([(cx.root, String::new())]);
+    let mut found = HashMap::from([(cx.file.superblock.root, "/".to_owned())]);
+    let mut waiting = std::collections::VecDeque::from([(cx.file.superblock.root, String::new())]);
     while let Some((address, base)) = waiting.pop_front() {
         let Ok(object) = Object::read(cx, address) else { continue };
         if walk::kind(&object) != Kind::Group {

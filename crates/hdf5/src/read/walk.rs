@@ -48,7 +48,7 @@ type Found<'f, 'l> = std::result::Result<(Object<'f>, Context<'f, 'l>), String>;
 
 /// The object at a path, or the name that is not there.
 fn step<'f, 'l>(mut cx: Context<'f, 'l>, path: &str) -> Result<Found<'f, 'l>> {
-    let mut address = cx.root;
+    let mut address = cx.file.superblock.root;
     let mut parts: Vec<String> = split(path).rev().map(Into::into).collect();
     let mut soft = 0;
     loop {
@@ -68,13 +68,13 @@ fn step<'f, 'l>(mut cx: Context<'f, 'l>, path: &str) -> Result<Found<'f, 'l>> {
                     return Err(Error::invalid(format!("more than {MAX_SOFT} soft links in one path")));
                 }
                 if target.starts_with('/') {
-                    address = cx.root;
+                    address = cx.file.superblock.root;
                 }
                 target
             }
             Some(To::External(other, target)) => {
                 cx = elsewhere(cx, &other, &target)?;
-                address = cx.root;
+                address = cx.file.superblock.root;
                 target
             }
             Some(To::User(class)) => {
@@ -231,7 +231,7 @@ impl List<'_> {
                 node.kind = NodeKind::Array;
                 match Object::read(cx, object.address).and_then(|o| Dataset::open(cx, o)) {
                     Ok(d) => {
-                        d.describe(cx.filters, &mut node);
+                        d.describe(&cx.file.filters, &mut node);
                         descr = Some(d);
                     }
                     Err(e) => node.error = Some(place(e)),
