@@ -5,7 +5,7 @@ use super::{size, text};
 use hyperslab::Error;
 use hyperslab::verify::{Verdict, Verified};
 
-/// As many places that belong to nothing are told one by one: HDF5 leaves free space all over a file.
+/// As many places that belong to nothing are told one by one.
 const FEW: usize = 4;
 
 /// `FILE: sound: 3 arrays, 1.2 MiB`, or a line for each damage; then what was not checked, and notes.
@@ -26,20 +26,22 @@ pub(crate) fn lines(file: &str, found: &Verified, quiet: bool) -> Vec<String> {
         let arrays = if found.arrays == 1 { "1 array".into() } else { format!("{} arrays", found.arrays) };
         out.push(line(GOOD, "sound", &format!("{arrays}, {}", size::bytes(found.bytes))));
     }
-    if found.notes.len() <= FEW {
-        out.extend(found.notes.iter().map(|n| line(DIM, "note", &n.to_string())));
-    } else if let Some(most) = found.notes.iter().max_by_key(|n| n.len) {
-        let sum: u64 = found.notes.iter().map(|n| n.len).sum();
+    let sum: u64 = found.notes.iter().map(|n| n.len).sum();
+    let places = match found.notes.len() {
+        1 => "1 place".to_owned(),
+        n => format!("{n} places"),
+    };
+    if found.format == Some("hdf5") && sum > 0 {
+        // HDF5 leaves free space all over a file; nothing is wrong with it.
         out.push(line(
             DIM,
             "note",
-            &format!(
-                "{sum} bytes in {} places belong to nothing, {} of them from byte {} on",
-                found.notes.len(),
-                most.len,
-                most.offset
-            ),
+            &format!("{} in {places} are free, or nothing leads to them", size::bytes(sum)),
         ));
+    } else if found.notes.len() <= FEW {
+        out.extend(found.notes.iter().map(|n| line(DIM, "note", &n.to_string())));
+    } else {
+        out.push(line(DIM, "note", &format!("{} in {places} belong to nothing", size::bytes(sum))));
     }
     out
 }

@@ -1,10 +1,10 @@
 //! Attributes as metadata values.
 
-use super::Context;
 use super::dense::{FractalHeap, Records};
 use super::heap::GlobalHeap;
 use super::object::{Object, follow};
 use super::reference::{References, has_references};
+use super::{Context, names};
 use crate::format::message::attribute::{Attribute, Part};
 use crate::format::message::attribute_info::AttributeInfo;
 use crate::format::message::dataspace::Dataspace;
@@ -19,7 +19,7 @@ pub(crate) fn all(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Vec<(Strin
     let mut out = Vec::new();
     let mut take = |a: &Attribute<'_>, at: u64| {
         cx.limits.count_objects(1)?;
-        let name = String::from_utf8_lossy(a.name).into_owned();
+        let name = names::shown(a.name);
         let v = value(cx, a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?;
         out.push((name, v));
         Ok(())
@@ -50,9 +50,15 @@ fn info(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<AttributeInfo
 
 /// One attribute by name.
 pub(crate) fn one(cx: Context<'_, '_>, object: &Object<'_>, name: &str) -> Result<Value> {
+    let other = names::escaped(name);
     let mut found = None;
     let mut take = |a: &Attribute<'_>, at: u64| {
-        if a.name == name.as_bytes() {
+        if a.name == name.as_bytes() || Some(a.name) == other.as_deref() {
+            if found.is_some() {
+                return Err(
+                    Error::unsupported(format!("two attributes that are both shown as {name:?}")).at(at)
+                );
+            }
             found = Some(value(cx, a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?);
         }
         Ok(())
@@ -63,10 +69,16 @@ pub(crate) fn one(cx: Context<'_, '_>, object: &Object<'_>, name: &str) -> Resul
     if let Some(AttributeInfo { heap: Some(heap), names: Some(names), .. }) = info(cx, object)? {
         let mut heap = FractalHeap::open(cx, heap)?;
         let mut common = None;
-        Records::open(cx, names)?.named(name.as_bytes(), &mut |id, shared| {
-            let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
-            heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at))
-        })?;
+        let records = Records::open(cx, names)?;
+        for stored in [Some(name.as_bytes()), other.as_deref()].into_iter().flatten() {
+            records.named(stored, &mut |id, shared| {
+                let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
+                heap.object(id, |body, at| {
+                    let a = Attribute::parse(body, at)?;
+                    if a.name == stored { take(&a, at) } else { Ok(()) }
+                })
+            })?;
+        }
     }
     found.ok_or_else(|| Error::usage(format!("no attribute {name:?}")))
 }

@@ -14,7 +14,8 @@ pub(crate) type Key = (u64, u64);
 /// The chunks that were used last, up to a number of bytes.
 pub(crate) struct ChunkCache {
     most: usize,
-    kept: Mutex<Kept>,
+    /// Made with the first chunk: most files that are opened are small.
+    kept: Mutex<Option<Kept>>,
 }
 
 struct Kept {
@@ -24,7 +25,7 @@ struct Kept {
 
 impl ChunkCache {
     pub(crate) fn new(most: usize) -> ChunkCache {
-        ChunkCache { most, kept: Mutex::new(Kept { chunks: LruCache::unbounded(), bytes: 0 }) }
+        ChunkCache { most, kept: Mutex::new(None) }
     }
 
     /// Whether a chunk of so many bytes is worth keeping: one that drives out all others is not.
@@ -34,11 +35,12 @@ impl ChunkCache {
 
     pub(crate) fn get(&self, key: Key) -> Option<Arc<Vec<u8>>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.chunks.get(&key).cloned()
+        kept.as_mut()?.chunks.get(&key).cloned()
     }
 
     pub(crate) fn put(&self, key: Key, chunk: Arc<Vec<u8>>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = kept.get_or_insert_with(|| Kept { chunks: LruCache::unbounded(), bytes: 0 });
         kept.bytes += chunk.capacity();
         if let Some(old) = kept.chunks.put(key, chunk) {
             kept.bytes -= old.capacity();
@@ -69,6 +71,6 @@ mod tests {
         assert_eq!(cache.get((2, 1)).unwrap()[0], 3);
         cache.put((2, 1), chunk(4));
         assert_eq!(cache.get((2, 1)).unwrap()[0], 4);
-        assert_eq!(cache.kept.lock().unwrap().bytes, 80);
+        assert_eq!(cache.kept.lock().unwrap().as_ref().unwrap().bytes, 80);
     }
 }

@@ -1,8 +1,8 @@
 //! The links of a group, old or new style.
 
-use super::Context;
 use super::dense::{FractalHeap, Records};
 use super::object::Object;
+use super::{Context, names};
 use crate::format::message::kind;
 use crate::format::message::link::{Link, Target};
 use crate::format::message::link_info::LinkInfo;
@@ -15,7 +15,7 @@ use std::collections::HashSet;
 /// A name in a group.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// The name; bytes that are not UTF-8 are replaced.
+    /// The name as it is [shown](names::shown).
     pub(crate) name: String,
     /// What it points at.
     pub(crate) to: To,
@@ -34,10 +34,6 @@ pub(crate) enum To {
     User(u8),
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 /// The links of a group: in the order of its header, of creation where it is kept, otherwise of names. What cannot be
 /// listed comes as the error beside them.
 pub(crate) fn entries(cx: Context<'_, '_>, group: &Object<'_>) -> (Vec<Entry>, Option<Error>) {
@@ -46,55 +42,55 @@ pub(crate) fn entries(cx: Context<'_, '_>, group: &Object<'_>) -> (Vec<Entry>, O
     (out, error)
 }
 
-/// What a name in a group points at; `None` when there is no such name.
+/// What a name, as it is shown, points at in a group; `None` when there is no such name.
 pub(crate) fn find(cx: Context<'_, '_>, group: &Object<'_>, name: &str) -> Result<Option<To>> {
+    let exact = find_stored(cx, group, name.as_bytes())?;
+    let Some(other) = names::escaped(name) else { return Ok(exact) };
+    match (exact, find_stored(cx, group, &other)?) {
+        (Some(_), Some(_)) => {
+            Err(Error::unsupported(format!("two names that are both shown as {name:?}")).at(group.address))
+        }
+        (exact, other) => Ok(exact.or(other)),
+    }
+}
+
+fn find_stored(cx: Context<'_, '_>, group: &Object<'_>, name: &[u8]) -> Result<Option<To>> {
     for m in group.messages().filter(|m| m.kind == kind::LINK) {
         let link = Link::parse(m.body, cx.sizes, m.offset)?;
-        if link.name == name.as_bytes() {
+        if link.name == name {
             return Ok(Some(entry(&link).to));
         }
     }
+    let mut found = None;
     if let Some(info) = link_info(cx, group)?
         && let (Some(heap), Some(names)) = (info.heap, info.names)
     {
         let mut heap = FractalHeap::open(cx, heap)?;
-        let mut found = None;
         let records = Records::open(cx, names)?;
-        records.named(name.as_bytes(), &mut |id, _| {
+        records.named(name, &mut |id, _| {
             heap.object(id, |body, at| {
                 let link = Link::parse(body, cx.sizes, at)?;
-                if link.name == name.as_bytes() {
+                if link.name == name {
                     found = Some(entry(&link).to);
                 }
                 Ok(())
             })
         })?;
-        if found.is_some() {
-            return Ok(found);
-        }
     }
-    if let Some(old) = OldGroup::open(cx, group)? {
-        let mut found = None;
-        old.each(Some(name.as_bytes()), &mut |n, to| {
-            if n == name.as_bytes() {
+    let Some(old) = OldGroup::open(cx, group)?.filter(|_| found.is_none()) else { return Ok(found) };
+    // By the tree, and where that is not in order, among all.
+    for only in [Some(name), None] {
+        old.each(only, &mut |n, to| {
+            if n == name {
                 found = Some(to);
             }
             Ok(())
         })?;
         if found.is_some() {
-            return Ok(found);
+            break;
         }
     }
-    // Trees that are not in order, and names that are not UTF-8, which only the list has as they are written here.
-    if group.has(kind::SYMBOL_TABLE) || name.contains(char::REPLACEMENT_CHARACTER) {
-        let (entries, error) = entries(cx, group);
-        return match (entries.into_iter().find(|e| e.name == name), error) {
-            (Some(e), _) => Ok(Some(e.to)),
-            (None, Some(e)) => Err(e),
-            (None, None) => Ok(None),
-        };
-    }
-    Ok(None)
+    Ok(found)
 }
 
 fn link_info(cx: Context<'_, '_>, group: &Object<'_>) -> Result<Option<LinkInfo>> {
@@ -105,7 +101,7 @@ fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Res
     if let Some(old) = OldGroup::open(cx, group)? {
         old.each(None, &mut |name, to| {
             cx.limits.count_objects(1)?;
-            out.push(Entry { name: text(name), to });
+            out.push(Entry { name: names::shown(name), to });
             Ok(())
         })?;
     }
@@ -136,11 +132,11 @@ fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Res
 fn entry(link: &Link<'_>) -> Entry {
     let to = match link.target {
         Target::Hard(a) => To::Object(a),
-        Target::Soft(path) => To::Soft(text(path)),
-        Target::External { file, path } => To::External(text(file), text(path)),
+        Target::Soft(path) => To::Soft(names::shown(path)),
+        Target::External { file, path } => To::External(names::shown(file), names::shown(path)),
         Target::User(class) => To::User(class),
     };
-    Entry { name: text(link.name), to }
+    Entry { name: names::shown(link.name), to }
 }
 
 /// An old-style group: its local heap with the names, and the tree of its symbol nodes.
@@ -227,7 +223,7 @@ impl<'f, 'l> OldGroup<'f, 'l> {
         for e in symbol_node::parse(&bytes, cx.sizes, at)? {
             let to = match e.target {
                 symbol_node::Target::Hard(a) => To::Object(a),
-                symbol_node::Target::Soft(o) => To::Soft(text(self.name(o.into())?)),
+                symbol_node::Target::Soft(o) => To::Soft(names::shown(self.name(o.into())?)),
             };
             f(self.name(e.name)?, to)?;
         }

@@ -20,6 +20,7 @@ mod group;
 mod heap;
 mod live;
 mod mapped;
+mod names;
 mod object;
 mod others;
 mod overlaid;
@@ -297,9 +298,9 @@ fn truncated(source: &Based<'_>, at: u64, end: u64, have: u64) -> Error {
     let stem = source.name().and_then(Path::file_stem).map(|s| s.to_string_lossy().into_owned());
     let hint = match stem {
         Some(s) if s.ends_with("00") => {
-            "try 'slab recover'; if it is the first member of a family, join them with 'h5repart'"
+            "copy it again from where it is whole; if it is the first member of a family, join them with 'h5repart'"
         }
-        _ => "try 'slab recover'",
+        _ => "copy it again from where it is whole",
     };
     Error::invalid(format!("{end} bytes where the file has {have}, so it is truncated"))
         .reading("superblock")

@@ -158,7 +158,7 @@ pub(crate) fn find_raw(cx: Context<'_, '_>, name: &[u8]) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(Error::usage(format!("elements are in {}, which is not there", path.display())))
+    Err(Error::usage(format!("elements are in {}, which is not there or no regular file", path.display())))
 }
 
 fn in_memory(name: &str) -> Error {

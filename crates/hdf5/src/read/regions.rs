@@ -5,6 +5,7 @@
 //! to nothing.
 
 use super::dataset::Dataset;
+use super::group::{Entry, To};
 use super::object::Object;
 use super::{Context, File, attribute, extension, group, walk};
 use crate::format::superblock::{SWMR, WRITING};
@@ -24,7 +25,8 @@ pub(crate) fn walk(file: &File<'_>, limits: &Limits, visit: Visit<'_>) -> Result
     regions.add(0, superblock.len(), "superblock", "")?;
     if superblock.version == 3 && superblock.flags & (WRITING | SWMR) != 0 {
         let e = Error::conflict("marked as open for writing, by a program that writes it now or that died");
-        let e = e.reading("superblock").at(base).hint("libhdf5 refuses such a file; try 'slab recover'");
+        let e = e.reading("superblock").at(base);
+        let e = e.hint("libhdf5 opens it for SWMR readers at the most; its 'h5clear -s' takes the mark away");
         (regions.visit)(Seen::Damage(e))?;
     }
     let cx = watched.context(limits);
@@ -33,25 +35,45 @@ pub(crate) fn walk(file: &File<'_>, limits: &Limits, visit: Visit<'_>) -> Result
         extension::read(cx, &superblock)?;
         watched.shared.read_all(cx)
     })?;
-    for (node, address) in walk::nodes_at(&watched, "/", None, false, limits)? {
-        watched.source.take_seen();
-        let Some(address) = address else { continue };
-        regions.read(&node.path, || object(cx, address))?;
+    // Every object once, however many paths lead to it.
+    let root = superblock.root;
+    let mut seen = HashSet::from([root]);
+    let mut waiting = vec![("/".to_owned(), root, 0)];
+    while let Some((path, address, depth)) = waiting.pop() {
+        limits.count_objects(1)?;
+        let mut links = Vec::new();
+        regions.read(&path, || object(cx, address, &mut links))?;
         let mut elements = Vec::new();
-        regions.read(&node.path, || stored(cx, address, &mut elements))?;
+        regions.read(&path, || stored(cx, address, &mut elements))?;
         for (at, len, what) in elements {
-            regions.add(at, len, what, &node.path)?;
+            regions.add(at, len, what, &path)?;
+        }
+        for link in links {
+            if let To::Object(address) = link.to
+                && seen.insert(address)
+            {
+                // Far below, paths would take more memory than the file.
+                let path = match limits.check_depth(depth) {
+                    Ok(()) => format!("{}/{}", path.trim_end_matches('/'), link.name),
+                    Err(_) => path.clone(),
+                };
+                waiting.push((path, address, depth.saturating_add(1)));
+            }
         }
     }
     Ok(())
 }
 
-/// Reads everything that belongs to one object, but for the elements of its chunks.
-fn object(cx: Context<'_, '_>, address: u64) -> Result<()> {
+/// Reads everything that belongs to one object, but for the elements of its chunks; a group's links go to `links`.
+fn object(cx: Context<'_, '_>, address: u64, links: &mut Vec<Entry>) -> Result<()> {
     let object = Object::read(cx, address)?;
-    attribute::all(cx, &object)?;
+    let attributes = attribute::all(cx, &object).map(drop);
     match walk::kind(&object) {
-        walk::Kind::Group => group::entries(cx, &object).1.map_or(Ok(()), Err),
+        walk::Kind::Group => {
+            let (found, error) = group::entries(cx, &object);
+            *links = found;
+            error.map_or(attributes, Err)
+        }
         walk::Kind::Dataset => {
             let dataset = Dataset::open(cx, object)?;
             // The references of variable-length elements lead to the collections that hold them.

@@ -3,7 +3,7 @@
 use super::dataset::Dataset;
 use super::group::{self, Entry, To};
 use super::object::Object;
-use super::{Context, File, attribute, hide_descr, others};
+use super::{Context, File, attribute, hide_descr, names, others};
 use crate::format::message::{datatype, kind as message};
 use hyperslab_core::{Error, Limits, Node, NodeKind, Result};
 use std::collections::HashSet;
@@ -93,10 +93,11 @@ fn step<'f, 'l>(mut cx: Context<'f, 'l>, path: &str) -> Result<Found<'f, 'l>> {
 /// The file that an external link names.
 fn elsewhere<'f, 'l>(cx: Context<'f, 'l>, file: &str, target: &str) -> Result<Context<'f, 'l>> {
     let what = || format!("external link to {target:?} in {file:?}");
-    let place = others::find(cx, file.as_bytes()).map_err(|e| e.reading(what()))?;
+    let place = others::find(cx, &names::stored(file)).map_err(|e| e.reading(what()))?;
     let place = place.ok_or_else(|| {
         let beside = others::folder(cx.source).unwrap_or_default();
-        Error::usage(format!("{} is not there", beside.join(file).display())).reading(what())
+        Error::usage(format!("{} is not there or no regular file", beside.join(file).display()))
+            .reading(what())
     })?;
     cx.within(cx.others.file(cx, &place)?)
 }
@@ -165,10 +166,20 @@ pub(crate) fn nodes_at(
             To::Object(address) => match Object::read(cx, address) {
                 Ok(object) => {
                     let kind = list.object(&path, &object)?;
-                    if kind == NodeKind::Group && allowed(&levels) && open.insert(address) {
-                        // The depth of a tree without circles is bounded only by the file.
-                        limits.check_depth(levels.len() as u32)?;
+                    if kind != NodeKind::Group || !allowed(&levels) {
+                        continue;
+                    }
+                    // The depth of a tree without circles is bounded only by the file.
+                    let deep = limits.check_depth(levels.len() as u32).err();
+                    if let (Some(e), Some((node, _))) = (deep, list.out.last_mut()) {
+                        let e = e.hint("list it by its own path");
+                        node.error = Some(file.place(&path)(e));
+                    } else if open.insert(address) {
                         enter(&mut list, &mut levels, &object, path);
+                    } else if let Some((node, _)) = list.out.last_mut() {
+                        // A circle: what is in it was listed further up.
+                        let above = levels.iter().find(|l| l.address == address);
+                        node.target = above.map(|l| l.path.clone());
                     }
                 }
                 // What it is cannot be known: an array with its error, so that no sum passes over it.

@@ -175,6 +175,11 @@ pub(crate) fn free(out: &Path, output: Output, replace: bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether an attribute belongs to HDF5's dimension scales and holds references (HDF5 Dimension Scale Specification).
+fn is_scale(name: &str) -> bool {
+    matches!(name, "DIMENSION_LIST" | "REFERENCE_LIST")
+}
+
 fn exists(file: &Path) -> Error {
     Error::usage("already exists").file(file).hint("use --force to replace it")
 }
@@ -335,6 +340,11 @@ impl Job<'_> {
             let mut simple = None;
             let mut result = writer.attribute(to, name, value);
             let refused = |r: &Result<()>| r.as_ref().is_err_and(|e| e.kind() == Kind::Unsupported);
+            if refused(&result) && self.options.allow_loss && self.output == Output::Hdf5 && is_scale(name) {
+                // Libraries take what has this name for references, whatever it is.
+                self.lost.push(format!("{to}@{name}: references between dimensions; it is left out"));
+                continue;
+            }
             if refused(&result) && self.options.allow_loss {
                 let why = result.as_ref().err().map(|e| e.message().to_owned()).unwrap_or_default();
                 let value = simple.insert(numpy::simpler(value, self.output, &self.options.limits)?);
