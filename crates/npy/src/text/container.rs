@@ -10,7 +10,7 @@ use hyperslab_core::container::{Container, Node, Stream};
 use hyperslab_core::{Limits, Order, Result, Selection, Shape, Source, Value, View};
 
 /// Elements of up to this many bytes are kept.
-const KEPT: usize = 32 << 20;
+const KEPT: usize = 16 << 20;
 
 /// An open text file: a container of one array, at the path `""`.
 ///

@@ -30,6 +30,9 @@ pub(super) trait Parse {
     /// Number of elements so far.
     fn found(&self) -> u64;
 
+    /// How many there may be in the end, if the rest of the text is as what was read.
+    fn estimate(&self) -> u64;
+
     /// Counts the rest by its separators, without looking at the numbers, and says whether that could be done.
     fn skim(&mut self) -> Result<bool>;
 }
@@ -215,6 +218,13 @@ impl<'a, const N: usize, S: Source + ?Sized, K: Scan<N> + 'a, M: Match + 'a> Par
 {
     fn found(&self) -> u64 {
         self.found
+    }
+
+    fn estimate(&self) -> u64 {
+        let all = u128::from(self.found) * u128::from(self.text.size) / u128::from(self.text.at.max(1));
+        // What follows may be a little denser.
+        let all = u64::try_from(all + all / 64).unwrap_or(u64::MAX);
+        all.min(self.text.layout.count.unwrap_or(u64::MAX))
     }
 
     fn skim(&mut self) -> Result<bool> {

@@ -5,7 +5,8 @@ use super::parser::{self, Parse, WINDOW};
 use crate::dense;
 use bytes::Bytes;
 use hyperslab_core::container::Stream;
-use hyperslab_core::{Error, Limits, Reservation, Result, Shape, Source, View};
+use hyperslab_core::view::Buffer;
+use hyperslab_core::{Error, Limits, Result, Shape, Source, View};
 
 /// Reads an array from text.
 ///
@@ -54,38 +55,50 @@ pub(super) fn whole<S: Source + ?Sized>(
 ) -> Result<View<'static>> {
     let mut elements = Elements::new(limits)?;
     let mut parser = parser::open(source, layout, window, limits)?;
-    while parser.next(&mut |bytes| elements.extend(bytes))? {}
+    while parser.next(&mut |bytes| elements.extend(bytes))? {
+        elements.expect(parser.estimate().saturating_mul(layout.dtype.itemsize()));
+    }
     let found = parser.found();
     elements.into_view(layout, layout.resolve(found)?)
 }
 
 /// Bytes of elements as they are found, within the limits.
 pub(super) struct Elements {
-    bytes: Vec<u8>,
+    /// The first `len` bytes are elements'.
+    buffer: Buffer,
+    len: usize,
+    /// Bytes that all elements may come to: a guess.
+    expected: u64,
     limits: Limits,
-    /// One for each time that the bytes grew.
-    reservations: Vec<Reservation>,
 }
 
 impl Elements {
     pub(super) fn new(limits: &Limits) -> Result<Elements> {
-        Ok(Elements { bytes: Vec::new(), limits: limits.clone(), reservations: Vec::new() })
+        Ok(Elements { buffer: Buffer::zeroed(0, limits)?, len: 0, expected: 0, limits: limits.clone() })
+    }
+
+    /// Says how many bytes there may be in the end, so that they need not be moved often.
+    fn expect(&mut self, bytes: u64) {
+        self.expected = bytes;
     }
 
     pub(super) fn extend(&mut self, bytes: &[u8]) -> Result<()> {
-        let room = self.bytes.capacity() - self.bytes.len();
-        if let Some(more) = bytes.len().checked_sub(room).filter(|more| *more > 0) {
-            let more = more.max(self.bytes.capacity() / 2);
-            self.reservations.push(self.limits.reserve(more as u64)?);
-            let room = self.bytes.try_reserve_exact(room + more);
-            room.map_err(|_| Error::limit(format!("no memory for {more} more bytes of elements")))?;
+        let end = self.len + bytes.len();
+        if end > self.buffer.len() {
+            let least = end.max(self.len + self.len / 2) as u64;
+            // The guess may be beyond what the limits allow, and wrong.
+            let larger = Buffer::zeroed(least.max(self.expected), &self.limits);
+            let mut larger = larger.or_else(|_| Buffer::zeroed(least, &self.limits))?;
+            copy(larger.get_mut(..self.len), self.as_ref());
+            self.buffer = larger;
         }
-        self.bytes.extend_from_slice(bytes);
+        copy(self.buffer.get_mut(self.len..end), bytes);
+        self.len = end;
         Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.len
     }
 
     pub(super) fn into_shared(self) -> Bytes {
@@ -99,7 +112,14 @@ impl Elements {
 
 impl AsRef<[u8]> for Elements {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Copies where there is room of just that length.
+fn copy(room: Option<&mut [u8]>, bytes: &[u8]) {
+    if let Some(room) = room.filter(|room| room.len() == bytes.len()) {
+        room.copy_from_slice(bytes);
     }
 }
 

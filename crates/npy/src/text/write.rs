@@ -47,15 +47,13 @@ pub fn write_to(
     if item == 0 {
         return Err(Error::unsupported(format!("elements of {dtype} have no bytes")));
     }
-    let all = view.len();
-    let (mut done, mut bytes) = (0u64, 0u64);
+    let mut writer = Writer { out, separator: printer.separator, waiting: Vec::new(), bytes: 0 };
     let threads = rayon::current_num_threads();
-    let mut texts: Vec<Vec<u8>> = Vec::new();
-    texts.resize_with(threads.saturating_mul(4).max(1), Vec::new);
     let piece = PIECE * item;
+    let (mut first, mut texts) = (0u64, Vec::new());
     dense::pieces(view, false, |elements| {
-        for round in elements.chunks(piece.saturating_mul(texts.len())) {
-            let first = done;
+        for round in elements.chunks(piece.saturating_mul(threads.saturating_mul(4).max(1))) {
+            texts.resize_with(round.len().div_ceil(piece), Vec::new);
             let print = |(i, (text, part)): (usize, (&mut Vec<u8>, &[u8]))| {
                 text.clear();
                 printer.print(part, text).map_err(|(at, e)| {
@@ -63,24 +61,52 @@ pub fn write_to(
                     e.reading(format!("element {index}"))
                 })
             };
-            let parts = round.chunks(piece);
-            let count = parts.len();
-            match count.min(threads) {
-                1 => texts.iter_mut().zip(parts).enumerate().try_for_each(print)?,
-                _ => texts.par_iter_mut().zip(round.par_chunks(piece)).enumerate().try_for_each(print)?,
+            if threads == 1 || texts.len() == 1 {
+                texts.iter_mut().zip(round.chunks(piece)).enumerate().try_for_each(print)?;
+                writer.write(false)?;
+            } else {
+                // What was printed last is written while this is printed.
+                let mut printed = Ok(());
+                rayon::in_place_scope(|scope| {
+                    scope.spawn(|_| {
+                        let parts = round.par_chunks(piece);
+                        printed = texts.par_iter_mut().zip(parts).enumerate().try_for_each(print);
+                    });
+                    writer.write(false)
+                })?;
+                printed?;
             }
-            done += (round.len() / item) as u64;
-            for (i, text) in texts.iter().take(count).enumerate() {
-                let last = done == all && i + 1 == count;
-                let end = if last { text.len().saturating_sub(printer.separator.len()) } else { text.len() };
-                let text = text.get(..end).unwrap_or(text);
-                out.write_all(text).map_err(dense::cannot_write)?;
-                bytes += text.len() as u64;
-            }
+            std::mem::swap(&mut texts, &mut writer.waiting);
+            first += (round.len() / item) as u64;
         }
         Ok(())
     })?;
-    Ok(bytes)
+    writer.write(true)?;
+    Ok(writer.bytes)
+}
+
+/// Printed text on its way out.
+struct Writer<'a, W> {
+    out: &'a mut W,
+    separator: &'a [u8],
+    /// Printed, a separator after each element, and not yet written.
+    waiting: Vec<Vec<u8>>,
+    /// Written so far.
+    bytes: u64,
+}
+
+impl<W: Write> Writer<'_, W> {
+    /// Writes what waits; nothing follows the last element of all.
+    fn write(&mut self, last: bool) -> Result<()> {
+        let count = self.waiting.len();
+        for (i, text) in self.waiting.iter().enumerate() {
+            let cut = if last && i + 1 == count { self.separator.len() } else { 0 };
+            let text = text.get(..text.len().saturating_sub(cut)).unwrap_or(text);
+            self.out.write_all(text).map_err(dense::cannot_write)?;
+            self.bytes += text.len() as u64;
+        }
+        Ok(())
+    }
 }
 
 /// Writes a text file, whole or not at all. Dtype and shape are not in it: remember them.
@@ -165,14 +191,9 @@ impl Printer<'_> {
                 (_, false) => self.ints::<8, u64>(bytes, i.order, out, u64::from_le_bytes),
             },
             Dtype::Float(f) if f.format == FloatFormat::Ieee => match f.size {
-                2 => self.each::<2>(bytes, f.order, out, |b, out| {
-                    print::push_float(half::f16::from_le_bytes(b).to_f64(), out);
-                }),
-                4 => self.each::<4>(bytes, f.order, out, |b, out| {
-                    print::push_float(f32::from_le_bytes(b).into(), out);
-                }),
-                _ => self
-                    .each::<8>(bytes, f.order, out, |b, out| print::push_float(f64::from_le_bytes(b), out)),
+                2 => self.floats::<2>(bytes, f.order, out, |b| half::f16::from_le_bytes(b).to_f64()),
+                4 => self.floats::<4>(bytes, f.order, out, |b| f32::from_le_bytes(b).into()),
+                _ => self.floats::<8>(bytes, f.order, out, f64::from_le_bytes),
             },
             _ => return false,
         }
@@ -192,6 +213,29 @@ impl Printer<'_> {
     }
 
     #[inline]
+    fn floats<const N: usize>(
+        &self,
+        bytes: &[u8],
+        order: ByteOrder,
+        out: &mut Vec<u8>,
+        value: impl Fn([u8; N]) -> f64,
+    ) {
+        let mut rest = bytes;
+        if let [separator] = *self.separator {
+            let together = bytes.chunks_exact(N * print::TOGETHER);
+            rest = together.remainder();
+            for elements in together {
+                let mut values = [0.0; print::TOGETHER];
+                for (v, element) in values.iter_mut().zip(elements.chunks_exact(N)) {
+                    *v = value(little(element, order));
+                }
+                print::push_floats(&values, separator, out);
+            }
+        }
+        self.each::<N>(rest, order, out, |b, out| print::push_float(value(b), out));
+    }
+
+    #[inline]
     fn each<const N: usize>(
         &self,
         bytes: &[u8],
@@ -199,9 +243,18 @@ impl Printer<'_> {
         out: &mut Vec<u8>,
         push: impl Fn([u8; N], &mut Vec<u8>),
     ) {
-        for element in bytes.chunks_exact(N) {
-            push(little(element, order), out);
-            out.extend_from_slice(self.separator);
+        let elements = bytes.chunks_exact(N).map(|element| little(element, order));
+        // The usual separator without a call of `memcpy`.
+        if let [separator] = *self.separator {
+            elements.for_each(|element| {
+                push(element, out);
+                out.push(separator);
+            });
+        } else {
+            elements.for_each(|element| {
+                push(element, out);
+                out.extend_from_slice(self.separator);
+            });
         }
     }
 }

@@ -6,7 +6,7 @@ mod percent;
 mod time;
 
 pub(super) use extended::Extended;
-pub(super) use float::push_float;
+pub(super) use float::{TOGETHER, push_float, push_floats};
 pub(super) use percent::convert;
 
 use crate::descr::python_repr;
