@@ -44,6 +44,17 @@ pub trait Source: Send + Sync {
     /// `Io`; `Invalid` when the source ends first.
     fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()>;
 
+    /// The first bytes, up to so many, and the number of all, at one moment.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn head(&self, most: usize) -> Result<(Vec<u8>, u64)> {
+        let len = self.len()?;
+        let mut head = vec![0; usize::try_from(len).map_or(most, |len| len.min(most))];
+        self.read_exact_at(0, &mut head)?;
+        Ok((head, len))
+    }
+
     /// The bytes `offset..offset+len`, borrowed where they lie in memory.
     ///
     /// The end is checked against the source before anything is allocated.
@@ -93,6 +104,9 @@ impl<S: Source + ?Sized> Source for &S {
     }
     fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         (**self).read_exact_at(offset, out)
+    }
+    fn head(&self, most: usize) -> Result<(Vec<u8>, u64)> {
+        (**self).head(most)
     }
     fn bytes_at(&self, offset: u64, len: u64, limits: &Limits) -> Result<Cow<'_, [u8]>> {
         (**self).bytes_at(offset, len, limits)

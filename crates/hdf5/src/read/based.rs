@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How much is read on opening.
-const HEAD: u64 = 8192;
+const HEAD: usize = 8192;
 
 /// A source whose offset 0 is the file's base address.
 pub(crate) struct Based<'s> {
@@ -31,12 +31,10 @@ pub(crate) type Seen = (u64, u64, &'static str);
 impl<'s> Based<'s> {
     /// The whole source, from its first byte.
     pub(crate) fn new(inner: Box<dyn Source + 's>) -> Result<Based<'s>> {
-        let len = inner.len()?;
-        let mut head = Vec::new();
-        if inner.as_slice().is_none() {
-            head.resize(len.min(HEAD) as usize, 0);
-            inner.read_exact_at(0, &mut head)?;
-        }
+        let (head, len) = match inner.as_slice() {
+            Some(all) => (Vec::new(), all.len() as u64),
+            None => inner.head(HEAD)?,
+        };
         Ok(Based { inner, base: 0, head, len: AtomicU64::new(len), seen: None })
     }
 

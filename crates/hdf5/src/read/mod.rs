@@ -195,15 +195,13 @@ impl<'s> File<'s> {
 
     /// Adds the path of the object to an error, and turns offsets that count from the base into offsets in the file,
     /// unless that was done.
-    fn place(&self, path: &str) -> impl Fn(Error) -> Error {
-        let (base, path, file) =
-            (self.source.base(), path.to_owned(), self.source.name().map(Path::to_path_buf));
+    fn place<'p>(&'p self, path: &'p str) -> impl Fn(Error) -> Error + use<'p> {
         move |e| {
             if e.file_path().is_some() {
-                return e.object(path.as_str());
+                return e.object(path);
             }
-            let e = e.shifted(base).object(path.as_str());
-            match &file {
+            let e = e.shifted(self.source.base()).object(path);
+            match self.source.name() {
                 Some(f) => e.file(f),
                 None => e,
             }

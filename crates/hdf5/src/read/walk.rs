@@ -6,6 +6,8 @@ use super::object::Object;
 use super::{Context, File, attribute, hide_descr, names, others};
 use crate::format::message::{datatype, kind as message};
 use hyperslab_core::{Error, Limits, Node, NodeKind, Result};
+use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// How many soft links a path may lead through.
@@ -49,7 +51,7 @@ type Found<'f, 'l> = std::result::Result<(Object<'f>, Context<'f, 'l>), String>;
 /// The object at a path, or the name that is not there.
 fn step<'f, 'l>(mut cx: Context<'f, 'l>, path: &str) -> Result<Found<'f, 'l>> {
     let mut address = cx.file.superblock.root;
-    let mut parts: Vec<String> = split(path).rev().map(Into::into).collect();
+    let mut parts: SmallVec<[Cow<'_, str>; 4]> = split(path).rev().map(Into::into).collect();
     let mut soft = 0;
     loop {
         let Some(name) = parts.pop() else { return Ok(Ok((Object::read(cx, address)?, cx))) };
@@ -81,12 +83,12 @@ fn step<'f, 'l>(mut cx: Context<'f, 'l>, path: &str) -> Result<Found<'f, 'l>> {
                 return Err(Error::unsupported(format!("link of the application-defined class {class}")));
             }
             // Only the last name may be missing: a dataset that is not there, not a path that makes no sense.
-            None if parts.is_empty() => return Ok(Err(name)),
+            None if parts.is_empty() => return Ok(Err(name.into_owned())),
             None => return Err(Error::usage(format!("no {name:?} in the file"))),
         };
-        let more: Vec<String> = split(&target).rev().map(Into::into).collect();
-        cx.limits.count_objects(more.len() as u64 + 1)?;
-        parts.extend(more);
+        let before = parts.len();
+        parts.extend(split(&target).rev().map(|part| Cow::Owned(part.to_owned())));
+        cx.limits.count_objects((parts.len() - before) as u64 + 1)?;
     }
 }
 
