@@ -156,16 +156,6 @@ pub(crate) fn dtype(dtype: &Dtype) -> String {
     text::name(&dtype.to_string())
 }
 
-/// The dtype for people: long ones are cut short, `--json` has them whole.
-pub(crate) fn short_dtype(dtype: &Dtype) -> String {
-    const MOST: usize = 72;
-    let whole = self::dtype(dtype);
-    match whole.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}...", whole.get(..at).unwrap_or_default()),
-        None => whole,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! One difference between two containers on one line.
 
 use super::style::{BAD, NAME, paint};
-use super::{array, cells, text, value};
+use super::{cells, dtype, text, value};
 use hyperslab::diff::{Difference, Facet, Found, What};
 use hyperslab::{Dtype, Limits, Result, Shape, Value, ls};
 
@@ -63,7 +63,7 @@ fn distance(v: f64) -> String {
 fn facet(facet: &Facet, limits: &Limits) -> Result<String> {
     Ok(match facet {
         Facet::Kind(kind) => ls::kind(*kind).to_owned(),
-        Facet::Dtype(dtype) => array::short_dtype(dtype),
+        Facet::Dtype(dtype) => dtype::short(dtype),
         Facet::Shape(shape) => shape.as_ref().map_or("null".into(), Shape::to_string),
         Facet::Target(target) => text::name(target),
         Facet::Element(_, v @ (Value::String(_) | Value::Bytes(_))) => short(&cells::alone(v)),

@@ -6,6 +6,7 @@ pub(crate) mod array;
 mod cells;
 pub(crate) mod csv;
 pub(crate) mod diff;
+pub(crate) mod dtype;
 mod float;
 pub(crate) mod hex;
 pub(crate) mod json;

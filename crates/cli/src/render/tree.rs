@@ -1,7 +1,7 @@
 //! The listing of a container as a tree.
 
 use super::style::{BAD, DIM, NAME, paint};
-use super::{array, size, text, value};
+use super::{dtype, size, text, value};
 use hyperslab::{Error, Limits, Node, NodeKind, Result, ls};
 use std::io::{self, Write};
 
@@ -79,7 +79,7 @@ fn described(n: &Node) -> String {
         kind => words.push(paint(DIM, ls::kind(kind))),
     }
     if let Some(d) = &n.dtype {
-        words.push(array::short_dtype(d));
+        words.push(dtype::short(d));
     }
     match (&n.shape, n.kind) {
         (Some(s), _) => words.push(s.to_string()),

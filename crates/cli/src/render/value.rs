@@ -1,7 +1,7 @@
 //! Metadata as an indented tree: one name a line, arrays as NumPy prints them.
 
 use super::style::{ATTRIBUTE, DIM, paint};
-use super::{array, cells, text};
+use super::{array, cells, dtype, text};
 use hyperslab::{Kind, Limits, Result, Value};
 
 /// Short lists and arrays stay on the line of their name up to this width.
@@ -55,7 +55,7 @@ fn named(name: &str, value: &Value, depth: usize, limits: &Limits, out: &mut Vec
     }
     match value {
         Value::Array(view) => {
-            let kind = format!("{} {}", array::short_dtype(view.dtype()), view.shape());
+            let kind = format!("{} {}", dtype::short(view.dtype()), view.shape());
             // What has no text leaves the rest of the metadata readable.
             let body = match array::view(view, false, limits) {
                 Err(e) if e.kind() == Kind::Unsupported => format!("({})", e.message()),

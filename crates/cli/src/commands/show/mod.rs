@@ -7,7 +7,7 @@ use super::headerless::Headerless;
 use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::render::style::{DIM, NAME, paint};
-use crate::render::{array, text, value};
+use crate::render::{array, dtype, text, value};
 use hyperslab::{
     Container, Error, Limits, Node, NodeKind, Place, Result, Selection, Target, Value, View, blocks,
 };
@@ -72,7 +72,7 @@ fn run_target(args: &Args, target: &Target) -> Outcome {
 
 /// Type and shape on one line.
 fn kind_of(node: &Node) -> String {
-    let dtype = node.dtype.as_ref().map(array::short_dtype).unwrap_or_default();
+    let dtype = node.dtype.as_ref().map(dtype::short).unwrap_or_default();
     let shape = node.shape.as_ref().map_or("null".into(), ToString::to_string);
     format!("{dtype} {shape}")
 }
