@@ -15,6 +15,10 @@ fuzz_target!(|data: &[u8]| {
             assert!(image.start <= part.start && part.end <= image.end);
         }
     }
+    // What was never written is as large as it says.
+    if view.nbytes() > 1 << 20 {
+        return;
+    }
     let Ok(written) = image::serialize(&view, "data") else { return };
     let again = image::deserialize(&written).unwrap();
     assert!(again.dtype().same_values(view.dtype()));

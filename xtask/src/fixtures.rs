@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::run::{Result, command, files_below, make_dir, output, read, remove_dir, root, run, target};
 use crate::venv::{self, ORACLES};
 
-/// The folders below `fixtures/` whose content is generated, apart from the notes beside it.
-const GENERATED: [&str; 2] = ["files", "hostile"];
+/// What the scripts make, and where it is kept: all that is there is generated, apart from the notes beside it, but
+/// for seeds, of which some are written by hand.
+const GENERATED: [(&str, &str); 3] =
+    [("files", "fixtures/files"), ("hostile", "fixtures/hostile"), (SEEDS, "fuzz/seeds")];
+const SEEDS: &str = "seeds";
 
 /// Makes all fixtures aside and compares; what differs is replaced, or with `--check` an error.
 pub(crate) fn main(args: &[String]) -> Result<()> {
@@ -59,10 +62,14 @@ fn compare(fresh: &Path, only_check: bool) -> Result<()> {
         problems += 1;
         eprintln!("fixtures: {} {what}", name.display());
     };
-    for folder in GENERATED {
-        let here = root().join("fixtures").join(folder);
-        let names: BTreeSet<PathBuf> =
-            files_below(&here)?.into_iter().chain(files_below(&fresh.join(folder))?).collect();
+    for (folder, kept) in GENERATED {
+        let here = root().join(kept);
+        let made = files_below(&fresh.join(folder))?;
+        let mut old = files_below(&here)?;
+        if folder == SEEDS {
+            old.retain(|name| made.iter().any(|m| m.parent() == name.parent()));
+        }
+        let names: BTreeSet<PathBuf> = old.into_iter().chain(made).collect();
         for name in names.iter().filter(|name| !name.ends_with("README.md")) {
             let (kept, made) = (here.join(name), fresh.join(folder).join(name));
             let shown = Path::new(folder).join(name);

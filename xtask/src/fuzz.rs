@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{Result, ask, cargo, command, files_below, make_dir, output, read, root, run, target};
+use crate::run::{
+    Result, ask, cargo, command, files_below, make_dir, output, read, root, run, target, write,
+};
 use crate::test;
 
 /// The release that is installed when there is none.
@@ -14,13 +16,15 @@ const MEMORY_MIB: u32 = 2048;
 const TIMEOUT_SECONDS: u32 = 10;
 const MAX_INPUT: u32 = 256 * 1024;
 /// Targets that look at fewer bytes, or take long for many and show nothing else.
-const SMALLER: [(&str, u32); 6] = [
+const SMALLER: [(&str, u32); 8] = [
     ("npz", 4096),
     ("npz_edit", 4096),
     ("text", 600),
-    ("hdf5_superblock", 1024),
-    ("hdf5_index", 4096),
-    ("hdf5_heap", 4096),
+    ("hdf5_superblock", 2560),
+    ("hdf5_index", 8192),
+    ("hdf5_heap", 8192),
+    ("hdf5_image", 8192),
+    ("hdf5_file", 8192),
 ];
 
 /// Targets whose inputs are structures rather than files.
@@ -122,13 +126,17 @@ fn run_target(tool: &Path, name: &str, seconds: u64) -> Result<Outcome> {
     // Run from `fuzz/`: cargo-fuzz looks for its own manifest from the current directory.
     fuzz.current_dir(root().join("fuzz")).env("RUSTC_BOOTSTRAP", "1");
     fuzz.env("CARGO_TARGET_DIR", target().join("fuzz"));
-    fuzz.args(["fuzz", "run", "--fuzz-dir", ".", name]).arg(&corpus).args(seeds(name)).arg("--");
+    fuzz.args(["fuzz", "run", "--fuzz-dir", ".", name]).arg(&corpus).arg("--");
+    let smaller = SMALLER.iter().find(|(target, _)| *target == name);
+    let most = smaller.map_or(MAX_INPUT, |(_, most)| *most);
+    let list = target().join(format!("fuzz-{name}.seeds"));
+    write(&list, &seed_files(name, most)?.join(","))?;
+    fuzz.arg(format!("-seed_inputs=@{}", list.display()));
     fuzz.arg(format!("-max_total_time={seconds}"));
     fuzz.arg(format!("-rss_limit_mb={MEMORY_MIB}"));
     fuzz.arg(format!("-malloc_limit_mb={MEMORY_MIB}"));
     fuzz.arg(format!("-timeout={TIMEOUT_SECONDS}"));
-    let smaller = SMALLER.iter().find(|(target, _)| *target == name);
-    fuzz.arg(format!("-max_len={}", smaller.map_or(MAX_INPUT, |(_, most)| *most)));
+    fuzz.arg(format!("-max_len={most}"));
     let words = root().join("fuzz/dictionaries").join(format!("{}.dict", format_of(name)));
     if words.is_file() {
         fuzz.arg(format!("-dict={}", words.display()));
@@ -189,12 +197,31 @@ fn seeds(name: &str) -> Vec<PathBuf> {
     let sample = test::corpus().into_iter().flat_map(|corpus| corpora.iter().map(move |c| corpus.join(c)));
     let hostile = std::iter::once(root().join("fixtures/hostile"));
     // Inputs that no file of the format is: what the target itself reads before it.
-    let made = std::iter::once(root().join("fuzz/seeds").join(name));
+    let made = [name].into_iter().chain((name == "hdf5_image").then_some("hdf5_file"));
+    let made = made.map(|name| root().join("fuzz/seeds").join(name));
     // Whole files say nothing to a target of one structure, and take half a minute to load.
     if PARTS.contains(&name) {
         return made.filter(|path| path.is_dir()).collect();
     }
     own.chain(sample).chain(hostile).chain(made).filter(|path| path.is_dir()).collect()
+}
+
+/// Those of the seeds that are not longer than what the target is given: half a file is no seed, and a few large ones
+/// take most of the time.
+fn seed_files(name: &str, most: u32) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for folder in seeds(name) {
+        for file in files_below(&folder)? {
+            let path = folder.join(file);
+            let len = path.metadata().map_err(|e| format!("{}: {e}", path.display()))?.len();
+            let text = path.to_string_lossy();
+            // The list is separated by commas.
+            if (1..=u64::from(most)).contains(&len) && !text.contains(',') {
+                files.push(text.into_owned());
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// cargo-fuzz from `target/tools`, installed there when it is missing.
