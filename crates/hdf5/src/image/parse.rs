@@ -10,16 +10,20 @@ use crate::format::message::{datatype, kind};
 use crate::format::object_header::{Prefix, SHARED};
 use crate::format::superblock::{LEN_V2, SIGNATURE, Superblock};
 use crate::format::{Cursor, Sizes};
-use crate::read::File;
+use crate::read::{File, MOST_PACKED};
 use hyperslab_core::dtype::Element;
 use hyperslab_core::view::Buffer;
 use hyperslab_core::{Container, Dtype, Error, Limits, NodeKind, Result, Selection, Shape, View};
+
+/// What an image may take, however small it is: it may hold an array that was never written. A fuzzer has less time.
+const ALWAYS: u64 = if cfg!(fuzzing) { 16 << 20 } else { 1 << 30 };
 
 /// The array of an image that holds one dataset: a view of the image where the elements lie in it ready to use,
 /// a copy otherwise (chunked, compact, never written, or misaligned in memory).
 ///
 /// # Errors
-/// `Invalid` for damage, `Unsupported`, `Limit`; `Usage` when the root group does not hold exactly one dataset.
+/// `Invalid` for damage, `Unsupported`; `Limit` for more than a gigabyte that the image is too small to hold, nearly all
+/// of which would be fill values; `Usage` when the root group does not hold exactly one dataset.
 pub fn deserialize(image: &[u8]) -> Result<View<'_>> {
     find(image, None)
 }
@@ -212,7 +216,8 @@ fn span(at: u64, len: u64) -> Option<(usize, usize)> {
 /// Any other file: through the general reader.
 #[cold]
 fn general<'a>(image: &'a [u8], name: Option<&str>) -> Result<View<'a>> {
-    let limits = Limits::default();
+    let most = (image.len() as u64).saturating_mul(MOST_PACKED).clamp(ALWAYS, 8 << 30);
+    let limits = Limits::new(most, 16 << 20, 64);
     let file = File::from_image(image)?;
     let path = match name {
         Some(name) => name.to_owned(),

@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// Bytes of elements that are always gone through when somebody asks for all of them.
 const ALWAYS: u64 = 16 << 30;
 /// As many bytes as one byte of a file can stand for at most, by deflate.
-const MOST_PACKED: u64 = 1032;
+pub(crate) const MOST_PACKED: u64 = 1032;
 
 /// A dataset whose description has been read; its elements have not.
 pub(crate) struct Dataset<'f> {

@@ -40,6 +40,7 @@ use crate::numpy_types;
 use based::Based;
 use cache::ChunkCache;
 use dataset::Dataset;
+pub(crate) use dataset::MOST_PACKED;
 use hyperslab_core::source::{FileSource, SliceSource};
 use hyperslab_core::{Error, Limits, Result, ResultExt, Selection, Source, Value, View};
 pub use others::Follow;
@@ -71,6 +72,7 @@ pub struct File<'s> {
     shared: SharedTable,
     others: Others,
     paths: Paths,
+    vain: live::Vain,
 }
 
 impl File<'static> {
@@ -108,6 +110,7 @@ impl<'s> File<'s> {
             shared: SharedTable::default(),
             others: Others::default(),
             paths: Paths::new(),
+            vain: live::Vain::default(),
         };
         if file.is_live() {
             file.source.forget_head();
@@ -129,6 +132,7 @@ impl<'s> File<'s> {
             shared: SharedTable::at(self.shared.place),
             others: Others::following(self.others.follow),
             paths: Paths::new(),
+            vain: live::Vain::default(),
         }
     }
 
