@@ -119,6 +119,9 @@ pub struct ChunkKey {
     pub filter_mask: u32,
     /// Position of its first element.
     pub offset: SmallVec<[u64; 4]>,
+    /// Position inside an element: 0, but in the last key of a node, which can be the last chunk's with the bytes of
+    /// an element here.
+    pub within: u64,
 }
 
 impl ChunkKey {
@@ -128,9 +131,7 @@ impl ChunkKey {
         for _ in 0..rank {
             offset.push(c.u64()?);
         }
-        // The position inside an element, always 0.
-        c.u64()?;
-        Ok(ChunkKey { size, filter_mask, offset })
+        Ok(ChunkKey { size, filter_mask, offset, within: c.u64()? })
     }
 }
 
