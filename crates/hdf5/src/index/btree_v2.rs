@@ -9,7 +9,7 @@
 use super::{Chunk, Grid, Region, Visitor};
 use crate::format::btree_v2::{Child, Header};
 use crate::format::{Cursor, Sizes};
-use hyperslab_core::{Error, Limits, Result, ResultExt, Source};
+use hyperslab_core::{Error, Limits, Result, ResultExt, Shape, Source};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -38,13 +38,17 @@ impl<'s> BtreeV2<'s> {
         Ok(BtreeV2 { source, sizes, limits, header })
     }
 
-    /// Calls `f` with every record for which `order` says `Equal`, in the order of the tree.
+    /// Calls `f` with every record for which `order` says `Equal`, in the order of the tree. What `order` says must
+    /// not fall from one record to the next.
     ///
     /// # Errors
     /// `Invalid` for damage, `Limit`, `Io`, and what `order` and `f` return.
     pub fn walk(&self, order: Order<'_>, f: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         match self.header.root() {
-            Some(root) => self.node(root, self.header.depth, &mut HashSet::new(), order, f),
+            Some(root) => {
+                let bounds = (Ordering::Less, Ordering::Greater);
+                self.node(root, self.header.depth, bounds, &mut HashSet::new(), order, f)
+            }
             None => Ok(()),
         }
     }
@@ -54,6 +58,7 @@ impl<'s> BtreeV2<'s> {
         &self,
         at: Child,
         level: u16,
+        (low, high): (Ordering, Ordering),
         seen: &mut HashSet<u64>,
         order: Order<'_>,
         f: &mut dyn FnMut(&[u8]) -> Result<()>,
@@ -66,16 +71,19 @@ impl<'s> BtreeV2<'s> {
         let node = self.header.node(&bytes, at, level, self.sizes)?;
         self.source.saw(at.address, self.header.node_size.into(), "B-tree node");
         self.limits.count_objects(at.records)?;
-        let mut before = Ordering::Less;
+        let mut before = low;
         let mut children = node.children.iter();
         for record in node.records.chunks_exact(usize::from(self.header.record_size).max(1)) {
             let here = order(record)?;
+            if here < before || here > high {
+                return Err(Error::invalid("records out of order").reading("B-tree node").at(at.address));
+            }
             // Between two records lies a child: it matters unless both are on the same side of what is asked for.
             if let Some(child) = children.next()
                 && here != Ordering::Less
                 && before != Ordering::Greater
             {
-                self.node(*child, level - 1, seen, order, f)?;
+                self.node(*child, level - 1, (before, here), seen, order, f)?;
             }
             if here == Ordering::Equal {
                 f(record)?;
@@ -83,7 +91,9 @@ impl<'s> BtreeV2<'s> {
             before = here;
         }
         match children.next() {
-            Some(child) if before != Ordering::Greater => self.node(*child, level - 1, seen, order, f),
+            Some(child) if before != Ordering::Greater => {
+                self.node(*child, level - 1, (before, high), seen, order, f)
+            }
             _ => Ok(()),
         }
     }
@@ -149,8 +159,16 @@ pub fn visit(
             Ordering::Equal
         })
     };
+    let mut previous: Option<SmallVec<[u64; 4]>> = None;
     tree.walk(&order, &mut |record| {
         let (chunk, stored, at) = parse(record)?;
+        // What is found must not depend on what is asked for.
+        if previous.as_ref().is_some_and(|p| *p >= at) {
+            return Err(Error::invalid(format!("chunk {} out of order", Shape::new(&at)))
+                .reading("B-tree node")
+                .at(address));
+        }
+        previous = Some(at.clone());
         if stored.is_some() && region.contains(&at) { f(&at, chunk) } else { Ok(()) }
     })
 }
