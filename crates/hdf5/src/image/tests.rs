@@ -184,6 +184,20 @@ fn lying_layouts_are_refused() {
     }
 }
 
+/// Found by fuzzing: a few kilobytes gave a view of 7.5 GB that were never written.
+#[test]
+fn a_small_image_takes_no_gigabytes() {
+    let (_, mut image) = matrix();
+    let dims = [2u64, 3].map(u64::to_le_bytes).concat();
+    let at = image.windows(16).position(|w| w == dims).unwrap();
+    for (rows, wanted) in [(1u64 << 10, None), (1 << 30, Some(Kind::Limit))] {
+        image[at..at + 8].copy_from_slice(&rows.to_le_bytes());
+        crate::testing::repair(&mut image);
+        let image = with_layout(&image, u64::MAX, rows * 24);
+        assert_eq!(deserialize(&image).err().map(|e| e.kind()), wanted, "{rows}");
+    }
+}
+
 fn numeric() -> impl Strategy<Value = Dtype> {
     let order = prop_oneof![Just(ByteOrder::Little), Just(ByteOrder::Big)];
     prop_oneof![
