@@ -1,110 +1,86 @@
-//! Readers of every kind beside a writer that does not wait for them.
+//! Readers of every kind, all at once, beside a writer that does not wait for them.
+//!
+//! A run takes a second for each kind of writer and each libhdf5; with `HYPERSLAB_SOAK=1` a minute, or
+//! `HYPERSLAB_SOAK_SECONDS`. What came of it is printed as a table row, which `docs/live.md` keeps.
 
 #![expect(clippy::unwrap_used, reason = "a panic is the failure report")]
 
 mod common;
+mod live_runs;
 
 use common::{borrowed, messages, pythons, run};
-use hyperslab_larpix::log::{LogOptions, LogReader, LogWriter};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use hyperslab_larpix::log::{LogOptions, LogReader, LogWriter, Pair};
+use live_runs::{Readers, Report, by_larpix, flat_out, paced};
+use std::time::Duration;
 
-/// Reads the tail of the log again and again, each time from a new open, in four ways; counts what goes wrong.
-const READERS: &str = r#"
-path, seconds = sys.argv[1], float(sys.argv[2])
-warnings.simplefilter("ignore", RuntimeWarning)
-good, bad = dict.fromkeys(["swmr", "plain", "from", "len"], 0), {}
-def once(kind):
-    if kind == "len":
-        return raw.len_rawfile(path)
-    if kind == "from":
-        n = raw.len_rawfile(path)
-        rd = raw.from_rawfile(path, start=max(0, n - 40), end=n)
-        check_rows(len(rd["msgs"]), rd["msgs"], rd["msg_headers"]["io_groups"], max(0, n - 40))
-        return n
-    with h5py.File(path, "r", libver="latest", swmr=kind == "swmr") as f:
-        n = len(f["msgs"])
-        assert len(f["msg_headers"]) == n, "lengths differ"
-        start = max(0, n - 40)
-        check_rows(n - start, f["msgs"][start:n], f["msg_headers"]["io_groups"][start:n], start)
-        return n
-end, last = time.time() + seconds, dict.fromkeys(good, 0)
-while time.time() < end:
-    for kind in good:
-        try:
-            n = once(kind)
-            assert n >= last[kind], "the log became shorter"
-            last[kind] = n
-            good[kind] += 1
-        except Exception as e:
-            bad.setdefault(kind, []).append(f"{type(e).__name__}: {e}"[:200])
-print(good)
-print({k: len(v) for k, v in bad.items()}, file=sys.stderr)
-for kind, errors in bad.items():
-    if kind != "plain":
-        sys.exit(f"{kind}: {errors[:3]}")
-if len(bad.get("plain", [])) > max(2, good["plain"] // 1000):
-    sys.exit(f"plain: {len(bad['plain'])} of {good['plain']}: {bad['plain'][:3]}")
-"#;
-
-/// Stops the writer, whatever happens.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+/// 200 publishes a second.
+#[test]
+fn readers_of_a_paced_log_see_no_error() {
+    for (version, python) in pythons() {
+        let readers = Readers::start(&python, version);
+        let report =
+            readers.watch("ours, 200 publishes/s", |path, stop| paced(path, stop, Pair::Shared, u64::MAX));
+        report.must_be_clean();
     }
 }
 
+/// As fast as it goes, published every 10 ms; a log that has grown to its full size is replaced by a new one.
 #[test]
-fn readers_of_a_growing_log_see_no_error() {
-    let dir = tempfile::tempdir().unwrap();
-    let seconds = if common::soak() > 1 { 60 } else { 3 };
+fn readers_of_a_log_written_flat_out_see_no_error() {
     for (version, python) in pythons() {
-        let path = dir.path().join(format!("{version}.h5"));
-        let options = LogOptions { commit_bytes: usize::MAX, ..LogOptions::default() };
-        LogWriter::create(&path, &options).unwrap().close().unwrap();
-        let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
-        std::thread::scope(|scope| {
-            // 200 publishes a second of 1 to 60 messages; a new session now and then.
-            scope.spawn(|| {
-                let mut log = LogWriter::open(&path, &options).unwrap();
-                let mut k = 0u64;
-                while !stop.load(Ordering::Relaxed) {
-                    let start = log.committed();
-                    let n = 1 + k * 7 % 60;
-                    log.append_all(borrowed(&messages(start..start + n))).unwrap();
-                    written.store(log.commit().unwrap(), Ordering::Relaxed);
-                    k += 1;
-                    if k.is_multiple_of(500) {
-                        log.close().unwrap();
-                        log = LogWriter::open(&path, &options).unwrap();
-                    }
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                log.close().unwrap();
-            });
-            // Our own follower.
-            let follower = scope.spawn(|| {
-                let mut reader = LogReader::open(&path).unwrap();
-                let mut seen = 0;
-                for block in reader.follow(0, Some(Duration::from_secs(2))) {
-                    for (group, message) in &block.unwrap() {
-                        assert!((group, message.to_vec()) == common::message(seen), "message {seen}");
-                        seen += 1;
-                    }
-                }
-                seen
-            });
-            let start = Instant::now();
-            // A failing script must not leave the writer running.
-            let stopper = Stop(&stop);
-            let said = run(&python, READERS, &[&path, &seconds.to_string()]);
-            drop(stopper);
-            println!("HDF5 {version}: {} in {:.1} s", said.trim(), start.elapsed().as_secs_f64());
-            let seen = follower.join().unwrap();
-            assert!(seen > 0 && seen >= written.load(Ordering::Relaxed));
+        let readers = Readers::start(&python, version);
+        let report = readers.watch("ours, flat out", flat_out);
+        report.must_be_clean();
+    }
+}
+
+/// What the same readers see of a log that larpix-control writes. Nothing is demanded of them but that ours, which
+/// retries, shows no wrong message.
+#[test]
+fn readers_of_a_log_that_larpix_control_writes() {
+    for (version, python) in pythons() {
+        for (what, pause) in [("larpix-control, 200 calls/s", 0.005), ("larpix-control, flat out", 0.0)] {
+            let readers = Readers::start(&python, version);
+            let report = readers.watch(what, |path, stop| by_larpix(&python, path, stop, pause));
+            assert_eq!(report.of("ours").wrong, 0, "HDF5 {version}: {:?}", report.of("ours"));
+        }
+    }
+}
+
+/// A writer that closes the log and opens it again all the time. A reader that looked once before and once after that
+/// has the closed log's end of file and lengths beside what was published since, says that it is an error, and finds
+/// all well on its next open. Counted; only our own reader, which looks again by itself, must see none.
+#[test]
+fn readers_of_a_log_that_is_closed_and_opened_again() {
+    if common::soak() == 1 {
+        return;
+    }
+    for (version, python) in pythons() {
+        let readers = Readers::start(&python, version);
+        let report = readers.watch("ours, 200 publishes/s, a session each 10", |path, stop| {
+            paced(path, stop, Pair::Shared, 10)
         });
+        for (kind, errors) in
+            [("swmr", false), ("plain", false), ("larpix", false), ("ours", true), ("follower", true)]
+        {
+            let o = report.of(kind);
+            assert!(o.wrong == 0 && !(errors && o.failed() > 0), "HDF5 {version}, {kind}: {o:?}");
+        }
+    }
+}
+
+/// What the shared length is for: with a length each, a reader that looks at one after the other meets a publish
+/// between its two looks. Measured, not demanded; only in long runs.
+#[test]
+fn the_race_that_two_lengths_have() {
+    if common::soak() == 1 {
+        return;
+    }
+    for (version, python) in pythons() {
+        let readers = Readers::start(&python, version);
+        let report: Report = readers
+            .watch("ours, 200 publishes/s, inline", |path, stop| paced(path, stop, Pair::Inline, u64::MAX));
+        assert_eq!((report.of("ours").wrong, report.of("swmr").wrong), (0, 0), "HDF5 {version}");
     }
 }
 

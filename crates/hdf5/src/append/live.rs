@@ -6,6 +6,7 @@
 //! nothing here looks at a file through a map. Not here: variable-length rows (`vlen`).
 
 use super::existing::{Names, Stored, StoredColumn};
+use super::page::{SECTOR, recorded_end};
 use super::schema::AttributeValue;
 use crate::filter;
 use crate::format::Sizes;
@@ -23,6 +24,8 @@ use std::time::Duration;
 /// How often a snapshot is tried again. A write that is torn for a reader lasts well under a microsecond; a foreign
 /// writer can take longer between two writes that belong together.
 const ATTEMPTS: u32 = 60;
+/// Bytes between two rows for which they are read in one go.
+const NEAR: u64 = 4096;
 /// Chunks that are looked up at once.
 const WINDOW: u64 = 1024;
 
@@ -90,6 +93,12 @@ impl<R: Source> Live<R> {
         self.stored.columns.iter().map(|c| (c.name.as_str(), &c.dtype, c.rows))
     }
 
+    /// The same snapshot over another source of the same bytes.
+    pub fn map_source<S: Source>(self, f: impl FnOnce(R) -> S) -> Live<S> {
+        let Live { source, columns, group, stored, windows, limits } = self;
+        Live { source: f(source), columns, group, stored, windows, limits }
+    }
+
     /// What is read.
     pub fn source(&self) -> &R {
         &self.source
@@ -98,6 +107,46 @@ impl<R: Source> Live<R> {
     /// The end of file as the superblock states it, and whether a writer has marked the file as open.
     pub fn end(&self) -> (u64, bool) {
         (self.stored.superblock.end, self.stored.superblock.flags != 0)
+    }
+
+    /// Whether the file was made here and only this module's writer has written to it since it was last opened for
+    /// that: then nothing but the page is ever changed, and bytes of rows may be used where they lie.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn made_here(&self) -> Result<bool> {
+        let mut sector = [0; SECTOR];
+        if self.source.len()? < sector.len() as u64 {
+            return Ok(false);
+        }
+        self.source.read_exact_at(0, &mut sector)?;
+        Ok(recorded_end(&sector, 0, self.stored.superblock.end).is_some())
+    }
+
+    /// The stored bytes of the rows at `positions`, which ascend; rows that are near each other are read at once.
+    ///
+    /// # Errors
+    /// As [`Live::rows_into`].
+    pub fn rows_at(&self, column: usize, positions: &[u64], out: &mut Vec<u8>) -> Result<()> {
+        let width = self.column(column)?.width().max(1);
+        let near = (NEAR / width).max(1);
+        let mut scratch = Vec::new();
+        for group in positions.chunk_by(|a, b| b.checked_sub(*a).is_some_and(|gap| gap <= near)) {
+            let (Some(&first), Some(&last)) = (group.first(), group.last()) else { continue };
+            let end = last.saturating_add(1);
+            if group.iter().copied().eq(first..end) {
+                self.rows_into(column, first..end, out)?;
+                continue;
+            }
+            scratch.clear();
+            self.rows_into(column, first..end, &mut scratch)?;
+            for &at in group {
+                let start = usize::try_from((at - first) * width).unwrap_or(usize::MAX);
+                let row = scratch.get(start..).and_then(|rest| rest.get(..width as usize));
+                out.extend_from_slice(row.ok_or_else(|| Error::invalid("chunk is too short"))?);
+            }
+        }
+        Ok(())
     }
 
     /// Appends the stored bytes of some rows of a column to `out`; rows of variable length are references.

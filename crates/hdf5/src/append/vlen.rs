@@ -14,6 +14,10 @@ use std::ops::Range;
 
 /// At most so much is read at once, unless one collection is larger.
 const PIECE: u64 = 1 << 20;
+/// Rows that are far apart are read so many at a time,
+const SOME: usize = 256;
+/// when they are on average so many rows from one another.
+const FAR: u64 = 8;
 const WHAT: &str = "global heap collection";
 
 /// Rows of variable length: where the bytes of each are.
@@ -86,6 +90,55 @@ impl VlenRows {
         part.get(start..start + s.len as usize).unwrap_or_default()
     }
 
+    /// Brings the rows into another order: what is at `i` goes to `places[i]`.
+    ///
+    /// # Errors
+    /// `Usage` when `places` does not name every place once.
+    pub fn reorder(&mut self, places: &[usize]) -> Result<()> {
+        let mut rows = vec![None; self.rows.len()];
+        for (span, &place) in self.rows.iter().zip(places) {
+            if let Some(slot) = rows.get_mut(place) {
+                *slot = Some(*span);
+            }
+        }
+        let whole = places.len() == rows.len();
+        let rows: Option<Vec<Span>> = rows.into_iter().collect();
+        self.rows = rows.filter(|_| whole).ok_or_else(|| Error::usage("places are not those of the rows"))?;
+        Ok(())
+    }
+
+    /// Shared bytes of a row that outlive this, where its bytes are used where they lie in a map.
+    pub fn shared(&self, row: usize) -> Option<Bytes> {
+        let span = self.rows.get(row)?;
+        match self.parts.get(span.part as usize)? {
+            Part::Shared(bytes) => {
+                let start = usize::try_from(span.at).ok()?;
+                let end = start.checked_add(span.len as usize)?;
+                (end <= bytes.len()).then(|| bytes.slice(start..end))
+            }
+            Part::Owned(_) => None,
+        }
+    }
+
+    /// Adds copies of the rows of another, one after the other in one piece of memory.
+    fn copy_from(&mut self, other: &VlenRows, limits: &Limits) -> Result<()> {
+        let total: u64 = other.rows.iter().map(|s| u64::from(s.len)).sum();
+        let (mut part, held) = limits.vec(total)?;
+        let number = self.next_part()?;
+        for bytes in other.iter() {
+            let (at, len) = (part.len() as u64, u32::try_from(bytes.len()).unwrap_or(0));
+            self.rows.push(Span { part: number, len, at });
+            part.extend_from_slice(bytes);
+        }
+        self.parts.push(Part::Owned(part));
+        self.held.push(held);
+        Ok(())
+    }
+
+    fn next_part(&self) -> Result<u32> {
+        u32::try_from(self.parts.len()).map_err(|_| Error::limit("rows in more than 2^32 places"))
+    }
+
     /// Forgets the rows, keeps the memory.
     fn clear(&mut self) {
         for part in self.parts.drain(..) {
@@ -118,10 +171,54 @@ impl<R: Source> Live<R> {
     /// `Usage` beyond the snapshot's rows, `Invalid` for references that lead nowhere, `Limit`, `Io`.
     pub fn vlen_into(&self, column: usize, rows: Range<u64>, item: u32, out: &mut VlenRows) -> Result<()> {
         out.clear();
-        let mut references = std::mem::take(&mut out.references);
         let first = rows.start;
+        let mut references = std::mem::take(&mut out.references);
         self.rows_into(column, rows, &mut references)?;
-        let name = self.columns().nth(column).map(|(n, ..)| format!("/{n}")).unwrap_or_default();
+        let done = self.follow(column, &references, item, |i| first.saturating_add(i as u64), out);
+        out.references = references;
+        done
+    }
+
+    /// The same for the rows at `positions`, which ascend. Where they are far apart their bytes are copied together,
+    /// so that the memory they take does not depend on how far.
+    ///
+    /// # Errors
+    /// As [`Live::vlen_into`].
+    pub fn vlen_at(&self, column: usize, positions: &[u64], item: u32, out: &mut VlenRows) -> Result<()> {
+        let span = positions.last().zip(positions.first()).map_or(0, |(b, a)| b.saturating_sub(*a));
+        let sparse = positions.len() > SOME && span / FAR > positions.len() as u64;
+        if !sparse {
+            out.clear();
+            return self.vlen_here(column, positions, item, out);
+        }
+        let mut some = VlenRows::new();
+        out.clear();
+        for positions in positions.chunks(SOME) {
+            some.clear();
+            self.vlen_here(column, positions, item, &mut some)?;
+            out.copy_from(&some, &self.limits)?;
+        }
+        Ok(())
+    }
+
+    fn vlen_here(&self, column: usize, positions: &[u64], item: u32, out: &mut VlenRows) -> Result<()> {
+        let mut references = std::mem::take(&mut out.references);
+        self.rows_at(column, positions, &mut references)?;
+        let at = |i: usize| positions.get(i).copied().unwrap_or(0);
+        let done = self.follow(column, &references, item, at, out);
+        out.references = references;
+        done
+    }
+
+    /// Adds the rows that references lead to; `at` says of one by its number which row of the column it is.
+    fn follow(
+        &self,
+        column: usize,
+        references: &[u8],
+        item: u32,
+        at: impl Fn(usize) -> u64,
+        out: &mut VlenRows,
+    ) -> Result<()> {
         let sizes = self.sizes();
         let width = sizes.vlen_reference() as usize;
         let size = self.source().len()?;
@@ -144,10 +241,12 @@ impl<R: Source> Live<R> {
                     })
                 }
             };
-            let span = done.map_err(|e| e.object(format!("{name}[{}]", first.saturating_add(i as u64))))?;
-            out.rows.push(span);
+            let named = |e: Error| {
+                let name = self.columns().nth(column).map_or("", |(n, ..)| n);
+                e.object(format!("/{name}[{}]", at(i)))
+            };
+            out.rows.push(done.map_err(named)?);
         }
-        out.references = references;
         Ok(())
     }
 
@@ -188,8 +287,7 @@ impl<R: Source> Live<R> {
         {
             return Ok(found);
         }
-        let number =
-            u32::try_from(out.parts.len()).map_err(|_| Error::limit("rows in more than 2^32 places"))?;
+        let number = out.next_part()?;
         let rest = size.saturating_sub(address);
         // All of the file in memory: one part is enough, its bytes used where they lie.
         if let Some(all) = self.source().shared(address, rest) {

@@ -49,6 +49,12 @@ pub(super) struct HeaderRow {
 }
 
 impl HeaderRow {
+    /// The groups of stored header rows.
+    #[inline]
+    pub(super) fn io_groups(self, headers: &[u8]) -> impl ExactSizeIterator<Item = u8> {
+        headers.chunks_exact(self.width.max(1)).map(move |h| h.get(self.io_group).copied().unwrap_or(0))
+    }
+
     /// Checks the types of the two columns. Later versions may have more header fields.
     ///
     /// # Errors

@@ -1,22 +1,23 @@
 //! Waiting for the messages that another process appends.
 //!
-//! By looking again, ever less often while nothing comes: no notification exists that every file system delivers.
+//! By looking again, ever less often while nothing comes; a notification of the system makes that earlier (`watch`). A
+//! log that closes, is opened again, is adopted or loses its writer goes on. One that another file has taken the place
+//! of is read to its end, and then said to be over: the new file is another log, whose messages count from 0.
 
-use super::reader::{LogReader, Messages};
-use hyperslab_core::{Error, Kind, Result};
+use super::messages::Messages;
+use super::reader::{LogReader, PATIENCE};
+use super::watch::Watch;
+use hyperslab_core::{Kind, Result};
 use std::time::{Duration, Instant};
 
-/// The first pause, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
 /// Messages in one block.
 const BLOCK: u64 = 64 << 10;
-/// How long a log may be unreadable. A foreign writer publishes lengths before the bytes that they count.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Blocks of messages as they come; see [`LogReader::follow`].
 #[derive(Debug)]
 pub struct Follow<'r> {
     reader: &'r mut LogReader,
+    watch: Watch,
     next: u64,
     timeout: Option<Duration>,
     done: bool,
@@ -24,7 +25,8 @@ pub struct Follow<'r> {
 
 impl<'r> Follow<'r> {
     pub(super) fn new(reader: &'r mut LogReader, from: u64, timeout: Option<Duration>) -> Follow<'r> {
-        Follow { reader, next: from, timeout, done: false }
+        let watch = Watch::new(reader.path());
+        Follow { reader, watch, next: from, timeout, done: false }
     }
 
     /// The position of the next message.
@@ -35,34 +37,31 @@ impl<'r> Follow<'r> {
     /// Waits for the next block of messages, into memory that is used again; `false` when the time is over.
     ///
     /// # Errors
-    /// `Conflict` when the log has become shorter; what reading gives when it keeps failing for two seconds.
+    /// `Conflict` when the log has become shorter, or another file has taken its place and nothing more came from
+    /// this one; what reading gives when it keeps failing for two seconds.
     pub fn next_into(&mut self, messages: &mut Messages) -> Result<bool> {
         let start = Instant::now();
-        let mut pause = PAUSES.0;
+        // When the log could last be read.
+        let mut good = start;
+        self.watch.changed();
         loop {
             match self.attempt(messages) {
                 Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(e) if !matches!(e.kind(), Kind::Invalid) || start.elapsed() >= PATIENCE => return Err(e),
+                Ok(false) => good = Instant::now(),
+                Err(e) if !matches!(e.kind(), Kind::Invalid) || good.elapsed() >= PATIENCE => return Err(e),
                 Err(_) => {}
             }
             let left = self.timeout.map(|t| t.saturating_sub(start.elapsed()));
             if left == Some(Duration::ZERO) {
                 return Ok(false);
             }
-            std::thread::sleep(left.map_or(pause, |l| l.min(pause)));
-            pause = (pause * 2).min(PAUSES.1);
+            self.watch.wait(left);
         }
     }
 
     fn attempt(&mut self, messages: &mut Messages) -> Result<bool> {
         if self.next >= self.reader.len() {
-            let before = self.reader.len();
-            let now = self.reader.refresh()?;
-            if now < before {
-                return Err(Error::conflict(format!("the log had {before} messages and now has {now}"))
-                    .file(self.reader.path()));
-            }
+            self.reader.look()?;
         }
         let end = self.reader.len().min(self.next.saturating_add(BLOCK));
         if self.next >= end {

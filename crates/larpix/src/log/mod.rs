@@ -26,12 +26,18 @@
 
 mod columns;
 mod follow;
+mod messages;
 mod reader;
+mod rows;
+mod source;
 mod version;
+mod watch;
 mod writer;
 
 pub use follow::Follow;
 pub use hyperslab_hdf5::append::{Pair, Sync};
-pub use reader::{LogInfo, LogReader, Messages};
+pub use messages::Messages;
+pub use reader::{LogInfo, LogReader};
+pub use rows::Rows;
 pub use version::{LATEST, Version};
 pub use writer::{LogOptions, LogWriter};

@@ -5,6 +5,7 @@ use crate::exit::{self, Answer, Outcome};
 use crate::output;
 use crate::render::{hex, pacman};
 use hyperslab::Error;
+use hyperslab::larpix::log::{LogReader, Messages, Rows};
 use serde_json::json as object;
 use std::io::Write;
 
@@ -32,6 +33,9 @@ pub(super) struct Form {
     json: bool,
 }
 
+/// Headers read at once.
+const HEADERS: usize = 64 << 10;
+
 /// Prints messages one after another.
 pub(super) struct Printer<'f> {
     form: &'f Form,
@@ -51,8 +55,43 @@ impl<'f> Printer<'f> {
         Ok(Printer { form, out, undecoded: 0 })
     }
 
-    /// Whether the bytes of messages are looked at.
-    pub(super) fn message(&mut self, index: u64, io_group: u8, message: &[u8]) -> std::io::Result<()> {
+    /// Prints messages of a log; where headers alone are wanted, no message is read.
+    pub(super) fn rows(&mut self, log: &LogReader, rows: &Rows) -> Outcome<()> {
+        if self.form.headers_only {
+            // Blocks, so that what is printed first does not wait for the last.
+            let mut places = rows.iter();
+            loop {
+                let places: Vec<u64> = places.by_ref().take(HEADERS).collect();
+                if places.is_empty() {
+                    return Ok(());
+                }
+                for (&at, group) in places.iter().zip(log.io_groups(&Rows::positions(places.clone()))?) {
+                    self.message(at, group, &[])?;
+                }
+            }
+        }
+        // An error of the output ends the reading; it is not the log's.
+        let mut written = Ok(());
+        let done = log.for_each_of(rows, |i, io_group, message| {
+            written = self.message(i, io_group, message);
+            match &written {
+                Ok(()) => Ok(()),
+                Err(_) => Err(Error::usage("output ended")),
+            }
+        });
+        written?;
+        Ok(done?)
+    }
+
+    /// Prints messages as they were read.
+    pub(super) fn messages(&mut self, messages: &Messages) -> std::io::Result<()> {
+        for (i, (io_group, message)) in messages.iter().enumerate() {
+            self.message(messages.position(i).unwrap_or(0), io_group, message)?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, index: u64, io_group: u8, message: &[u8]) -> std::io::Result<()> {
         let (form, out) = (self.form, &mut self.out);
         if form.raw {
             if form.framing == Some(Framing::U32le) {
