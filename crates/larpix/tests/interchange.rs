@@ -118,7 +118,7 @@ except Exception as e:
     }
 }
 
-/// With locking switched off, another writer is noticed before the next commit, which writes nothing.
+/// With locking switched off, another writer is noticed before the next commit, which goes on after what it left.
 #[test]
 fn a_second_writer_without_locks_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
@@ -136,13 +136,15 @@ subprocess.run([sys.executable, "-c", code, "x", sys.argv[1]], input=sys.argv[2]
 "#;
         let theirs = format!("{}\nappend(sys.argv[1], 500, 600)", common::PRELUDE);
         run(&python, script, &[&path, &theirs]);
-        log.append_all(borrowed(&messages(500..600))).unwrap();
-        let e = log.commit().unwrap_err();
-        assert_eq!(e.kind(), hyperslab_core::Kind::Conflict, "{e}");
-        assert_eq!((log.committed(), log.gathered()), (500, 100));
-        drop(log);
-        assert_eq!(check_ours(&path), 600);
-        assert_eq!(check_theirs(&python, &path), 600);
+        log.append_all(borrowed(&messages(600..700))).unwrap();
+        // Sequence numbers count what this writer appended.
+        assert_eq!((log.commit().unwrap(), log.gathered(), log.len()), (600, 0, 700));
+        let said = log.take_warnings();
+        assert!(said.len() == 1 && said[0].contains("it holds 100 more messages"), "{said:?}");
+        assert_eq!(check_theirs(&python, &path), 700);
+        log.close().unwrap();
+        assert_eq!(check_ours(&path), 700);
+        assert_eq!(check_theirs(&python, &path), 700);
     }
 }
 

@@ -165,6 +165,26 @@ fn there_is_one_writer() {
     assert_eq!(log.append(2, b"second").unwrap(), 2);
 }
 
+/// What goes to a deleted file is lost when it is closed: nothing is acknowledged any more.
+#[test]
+fn a_deleted_log_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, moved) = (dir.path().join("d.h5"), dir.path().join("moved.h5"));
+    let mut log = LogWriter::create(&path, &manual()).unwrap();
+    log.append(1, b"first").unwrap();
+    log.commit().unwrap();
+    // Moved is not deleted.
+    std::fs::rename(&path, &moved).unwrap();
+    log.append(1, b"second").unwrap();
+    assert_eq!(log.commit().unwrap(), 2);
+    std::fs::remove_file(&moved).unwrap();
+    log.append(1, b"third").unwrap();
+    let e = log.commit().unwrap_err();
+    assert_eq!(e.kind(), Kind::Io);
+    assert!(e.to_string().contains("deleted"), "{e}");
+    assert_eq!((log.committed(), log.gathered()), (2, 1));
+}
+
 #[test]
 fn an_empty_file_is_a_new_log_and_others_are_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -15,10 +15,8 @@ use super::schema::{DEFLATE, area, attribute_info_message, message};
 use super::storage::Storage;
 use super::{Appender, Options};
 use crate::filter;
-use crate::format::message::attribute_info::AttributeInfo;
 use crate::format::message::continuation::Continuation;
 use crate::format::message::link::{Link, Target};
-use crate::format::message::link_info::LinkInfo;
 use crate::format::message::{datatype, filter_pipeline, kind};
 use crate::format::object_header::SHARED;
 use crate::format::superblock::Superblock;
@@ -37,8 +35,8 @@ const CONTINUATION_BYTES: usize = 20;
 const GROUP_ROOM: usize = 384;
 
 impl<S: Storage> Existing<S> {
-    /// Adopts the file.
-    pub(super) fn adopt(self, options: Options) -> Result<Appender<S>> {
+    /// Adopts the file, leaving `gap` bytes behind its end.
+    pub(super) fn adopt(self, options: Options, gap: u64) -> Result<Appender<S>> {
         let stored = &self.stored;
         let group = stored.group.iter().map(|(name, o)| (name.as_str(), o));
         let columns = stored.columns.iter().map(|c| (c.name.as_str(), &c.object));
@@ -52,7 +50,9 @@ impl<S: Storage> Existing<S> {
         } else {
             stored.superblock.end.max(size)
         };
-        let mut space = Space { end: end.next_multiple_of(PAGE) };
+        let far = || Error::unsupported("a file of more than 2^63 bytes");
+        let end = end.checked_add(gap).and_then(|end| end.checked_next_multiple_of(PAGE)).ok_or_else(far)?;
+        let mut space = Space { end };
         let at = space.take(PAGE)?;
 
         let mut writes = Vec::new();
@@ -83,10 +83,9 @@ impl<S: Storage> Existing<S> {
         for (array, _) in &arrays {
             Page::emit_array(array, &mut left)?;
         }
-        let mut head = Vec::new();
-        page.emit_superblock(end, &mut head)?;
+        let head = page.superblock_bytes(end)?;
         writes.push(Write { at, bytes: left.clone() });
-        switch(&self.storage, options.sync, end.max(size), &writes, &head)?;
+        switch(&self.storage, options.sync, end.max(size), &writes, &self.head, &head)?;
         self.appender(Parts { page, state, arrays, left }, options)
     }
 
@@ -244,10 +243,23 @@ fn filters(column: &StoredColumn) -> Result<Option<Message>> {
     Ok(Some(message(kind::FILTER_PIPELINE, 1, body)))
 }
 
-/// The messages of a header that go with it when it moves.
+/// The messages of a header that go with it when it moves. Links and attributes that lay outside it are among them,
+/// and lie in the new one.
 fn kept(object: &Object) -> impl Iterator<Item = Message> {
     let gone = |m: &&Message| !matches!(m.kind, kind::NIL | kind::CONTINUATION | REFERENCE_COUNT | GUARD);
-    object.messages.iter().filter(gone).map(|m| message(m.kind, m.flags, m.body.clone()))
+    object.messages.iter().filter(gone).map(|m| {
+        let mut body = m.body.clone();
+        // What precedes the addresses of the outside storage, by the flags that say what is there.
+        let flags = body.get(1).copied().unwrap_or(0);
+        let before = match m.kind {
+            kind::LINK_INFO if flags & 1 != 0 => 10,
+            kind::ATTRIBUTE_INFO if flags & 1 != 0 => 4,
+            kind::LINK_INFO | kind::ATTRIBUTE_INFO => 2,
+            _ => body.len(),
+        };
+        body.iter_mut().skip(before).for_each(|b| *b = 0xFF);
+        message(m.kind, m.flags, body)
+    })
 }
 
 /// Whether an object's header can be written anew elsewhere without losing anything.
@@ -264,14 +276,6 @@ fn can_move(object: &Object) -> Result<()> {
         match m.kind {
             REFERENCE_COUNT if m.body.get(1..5).is_some_and(|n| n != [1, 0, 0, 0]) => {
                 return refuse("that several links lead to");
-            }
-            kind::ATTRIBUTE_INFO
-                if AttributeInfo::parse(&m.body, Sizes::STANDARD, m.offset)?.heap.is_some() =>
-            {
-                return refuse("whose attributes lie outside it");
-            }
-            kind::LINK_INFO if LinkInfo::parse(&m.body, Sizes::STANDARD, m.offset)?.heap.is_some() => {
-                return refuse("whose links lie outside it");
             }
             kind::DATASPACE => {}
             _ if m.flags & SHARED != 0 => return refuse("with a shared message"),

@@ -12,7 +12,6 @@ use crate::format::message::dataspace::{Dataspace, UNLIMITED};
 use crate::format::message::filter_pipeline::{self, Filter};
 use crate::format::message::layout::{ChunkIndex, Layout};
 use crate::format::message::link::{Link, Target};
-use crate::format::message::link_info::LinkInfo;
 use crate::format::message::shared::Shared;
 use crate::format::message::{datatype, kind};
 use crate::format::object_header::SHARED;
@@ -121,7 +120,7 @@ impl Stored {
     }
 }
 
-/// The address of a hard link in a group whose links lie in its header.
+/// The address of a hard link in a new-style group.
 fn child(group: &Object, name: &str, superblock: &Superblock) -> Result<Option<u64>> {
     for m in group.messages.iter().filter(|m| m.kind == kind::LINK) {
         let link = Link::parse(&m.body, superblock.sizes, m.offset)?;
@@ -136,11 +135,6 @@ fn child(group: &Object, name: &str, superblock: &Superblock) -> Result<Option<u
         return Err(
             Error::unsupported("the root group is stored in the old style (symbol table)").at(group.address)
         );
-    }
-    if let Some(m) = group.find(kind::LINK_INFO)
-        && LinkInfo::parse(&m.body, superblock.sizes, m.offset)?.heap.is_some()
-    {
-        return Err(Error::unsupported("the root group keeps its links outside its header").at(group.address));
     }
     Ok(None)
 }

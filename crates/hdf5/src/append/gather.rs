@@ -144,6 +144,18 @@ impl Gather {
         self.columns.iter_mut().for_each(|c| empty(&mut c.bytes));
     }
 
+    /// Forgets the first rows, which are published; the heap, which the others may refer to, stays. When none is
+    /// left, the next heap begins at `end`, rounded up to 8.
+    pub(super) fn forget_first(&mut self, rows: u64, end: u64) {
+        for c in &mut self.columns {
+            let len = usize::try_from(rows).ok().and_then(|n| n.checked_mul(c.width)).unwrap_or(usize::MAX);
+            c.bytes.drain(..len.min(c.bytes.len()));
+        }
+        if self.columns.iter().all(|c| c.bytes.is_empty()) {
+            self.clear(end.next_multiple_of(8));
+        }
+    }
+
     /// Forgets rows that were half gathered: every column back to `rows` rows. Their heap objects stay, unreferenced.
     pub(super) fn truncate(&mut self, rows: u64) {
         for c in &mut self.columns {

@@ -8,6 +8,7 @@
 //! - What changes in place lies in one `page`; everything else is written once.
 //! - [`Existing`] opens a file to continue it; a file of another writer is adopted: its index and headers are
 //!   written anew at its end and one write of the superblock switches over.
+//! - [`Appender::readopt`] continues after another program has written to the file all the same.
 //! - [`Live`] reads such datasets while they grow.
 //!
 //! Facts: measured on libhdf5 1.10.8, 1.12.2, 1.14.2, 1.14.6 and 2.0.0 with every prefix of every write, torn writes
@@ -15,8 +16,10 @@
 
 mod adopt;
 mod array;
+mod contest;
 mod create;
 mod existing;
+mod filesystem;
 mod gather;
 mod in_place;
 mod live;
@@ -27,16 +30,20 @@ mod order;
 mod page;
 mod schema;
 mod storage;
+mod unfinished;
 mod vlen;
 
+pub use contest::Readopted;
 pub use create::{create, image};
 pub use existing::Names;
+pub use filesystem::shared_filesystem;
 pub use live::Live;
 pub use open::Existing;
 pub use schema::{AttributeValue, ColumnSpec, GroupSpec, Schema};
 pub use storage::{FileStorage, Storage};
 pub use vlen::VlenRows;
 
+use crate::format::superblock::LEN_V2;
 use array::{Array, Run};
 use gather::Gather;
 use hyperslab_core::{Dtype, Result};
@@ -98,8 +105,18 @@ pub struct Appender<S: Storage = FileStorage> {
     file_len: u64,
     /// The bytes of the page as we left them.
     left: Vec<u8>,
+    /// The superblock as we left it.
+    head: [u8; LEN_V2],
+    /// The group's name and that of its touched attribute.
+    group: Option<(String, Option<String>)>,
     /// A write of the page or the superblock went wrong: what is in the file is not known.
     broken: bool,
+    /// A sync went wrong: what is on the disk is not known.
+    unsynced: bool,
+    /// Published rows before the publish that was last begun, and whether its page was written without being
+    /// acknowledged.
+    before: u64,
+    attempted: bool,
     /// A publish was begun and not finished: slots hold rows that were never published.
     unfinished: bool,
     gather: Gather,

@@ -1,12 +1,16 @@
-//! The messages of one object header with all its continuations, copied out of the file.
+//! The messages of one object header with all its continuations, and the links and attributes that lie outside it,
+//! copied out of the file.
 //!
 //! Small headers only: what the append machinery reads, checks and rewrites. Source: HDF5 File Format Specification
 //! 3.0, section IV.A.1.
 
 use crate::format::Sizes;
+use crate::format::message::attribute_info::AttributeInfo;
 use crate::format::message::continuation::Continuation;
 use crate::format::message::kind;
+use crate::format::message::link_info::LinkInfo;
 use crate::format::object_header::{Messages, Prefix};
+use crate::read::outside;
 use hyperslab_core::{Error, Limits, Result, ResultExt, Source};
 
 /// As many bytes as any library reads of a header before it knows its length.
@@ -62,7 +66,34 @@ impl Object {
                 source.bytes_at(c.address, c.len, limits).reading("object header continuation", c.address)?;
             object.take(prefix.continuation(&bytes, c.address)?, false, sizes, &mut pending)?;
         }
+        object.dense(source, sizes, limits)?;
         Ok(object)
+    }
+
+    /// Adds the links and attributes of dense storage.
+    fn dense(&mut self, source: &dyn Source, sizes: Sizes, limits: &Limits) -> Result<()> {
+        let mut places = Vec::new();
+        for m in &self.messages {
+            let (kind, heap, tree) = match m.kind {
+                kind::LINK_INFO => {
+                    let i = LinkInfo::parse(&m.body, sizes, m.offset)?;
+                    (kind::LINK, i.heap, i.order.or(i.names))
+                }
+                kind::ATTRIBUTE_INFO => {
+                    let i = AttributeInfo::parse(&m.body, sizes, m.offset)?;
+                    (kind::ATTRIBUTE, i.heap, i.order.or(i.names))
+                }
+                _ => continue,
+            };
+            places.extend(heap.zip(tree).map(|(heap, tree)| (kind, heap, tree)));
+        }
+        for (kind, heap, tree) in places {
+            outside::messages(source, heap, tree, limits, &mut |body, offset| {
+                self.messages.push(Message { kind, flags: 0, body: body.to_vec(), offset, first: false });
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     fn take(

@@ -5,10 +5,12 @@
 use super::array::{Array, Run, Space};
 use super::existing::{Names, Stored};
 use super::gather::Gather;
+use super::live::Live;
 use super::page::{Page, SECTOR, State};
 use super::storage::{FileStorage, Storage};
 use super::{Appender, Column, Options};
 use crate::format::Sizes;
+use crate::format::superblock::LEN_V2;
 use hyperslab_core::{Dtype, Error, Limits, Result};
 use std::path::Path;
 
@@ -22,6 +24,8 @@ pub struct Existing<S: Storage = FileStorage> {
     pub(super) stored: Stored,
     pub(super) touched: Option<String>,
     pub(super) limits: Limits,
+    /// The superblock's bytes.
+    pub(super) head: [u8; LEN_V2],
 }
 
 impl Existing<FileStorage> {
@@ -43,6 +47,10 @@ impl<S: Storage> Existing<S> {
     /// As [`Existing::open`].
     pub fn new(storage: S, names: &Names<'_>, take_over: bool) -> Result<Existing<S>> {
         let limits = Limits::default();
+        // Before anything else is read: what is read must belong to it.
+        let mut head = [0; LEN_V2];
+        let len = storage.len()?.min(LEN_V2 as u64);
+        storage.read_exact_at(0, head.get_mut(..len as usize).unwrap_or_default())?;
         let stored = Stored::read(&storage, names, &limits)?;
         let s = &stored.superblock;
         if s.flags != 0 && !take_over {
@@ -60,13 +68,14 @@ impl<S: Storage> Existing<S> {
             .at(0));
         }
         let size = storage.len()?;
-        if s.end > size {
+        // A killed writer may have stated an end that it had not come to.
+        if s.end > size && s.flags == 0 {
             return Err(Error::invalid(format!("the file should have {} bytes and has {size}", s.end))
                 .reading("superblock")
                 .at(28));
         }
         let touched = names.group.and_then(|(_, t)| t).map(str::to_owned);
-        Ok(Existing { storage, stored, touched, limits })
+        Ok(Existing { storage, stored, touched, limits, head })
     }
 
     /// The columns' names, row types and lengths.
@@ -79,6 +88,39 @@ impl<S: Storage> Existing<S> {
         &self.storage
     }
 
+    /// Whether a writer has marked the file as open and not taken the mark away, or has left columns of different
+    /// lengths.
+    pub fn is_unfinished(&self) -> bool {
+        self.stored.superblock.flags != 0 || self.stored.columns.iter().any(|c| c.rows != self.stored.rows())
+    }
+
+    /// Of a file that a killed writer left unfinished: reads every row, and leaves out those at the end that are not
+    /// complete, because a column has no such row or its bytes were never written. Returns how many rows are left
+    /// out; nothing is written, [`Existing::resume`] continues after the others.
+    ///
+    /// # Errors
+    /// `Invalid` when rows are damaged before ones that are not: then that is no unfinished end; `Io`.
+    pub fn leave_out_unfinished(&mut self) -> Result<u64> {
+        let names: Vec<&str> = self.stored.columns.iter().map(|c| c.name.as_str()).collect();
+        let live = Live::open(&self.storage, &Names { columns: &names, group: None })?;
+        let most = self.stored.columns.iter().map(|c| c.rows).max().unwrap_or(0);
+        let rows = live.rows();
+        let mut end = rows;
+        for column in 0..names.len() {
+            end = end.min(live.first_damaged(column, 0..end)?);
+        }
+        let vlen = self.stored.columns.iter().position(|c| matches!(c.dtype, Dtype::Vlen(_)));
+        if let Some(column) = vlen
+            && let Some(row) = live.first_sound(column, end.saturating_add(1)..rows)?
+        {
+            return Err(Error::invalid(format!("row {end} is damaged and row {row} is not"))
+                .object(format!("/{}", names.get(column).copied().unwrap_or_default()))
+                .hint("recover the file into a new one"));
+        }
+        self.stored.columns.iter_mut().for_each(|c| c.rows = end);
+        Ok(most - end)
+    }
+
     /// Continues the file after its last complete row: in place when it is as a writer of ours left it, else after
     /// adopting it.
     ///
@@ -86,16 +128,23 @@ impl<S: Storage> Existing<S> {
     /// `Invalid` when the columns have different lengths; `Unsupported` when the file uses something that cannot be
     /// carried over; `Io`. The file is then as it was.
     pub fn resume(self, options: Options) -> Result<Appender<S>> {
+        self.resume_apart(options, 0)
+    }
+
+    /// The same; an adoption leaves `gap` bytes behind the file's end.
+    pub(super) fn resume_apart(self, options: Options, gap: u64) -> Result<Appender<S>> {
         let stored = &self.stored;
         if let Some(c) = stored.columns.iter().find(|c| c.rows != stored.rows()) {
             let (name, rows) = (&c.name, stored.rows());
             return Err(Error::invalid(format!("{} rows where another dataset has {rows}", c.rows))
                 .object(format!("/{name}"))
-                .hint("a writer was killed between the two: recover the file"));
+                .hint(
+                    "a writer was killed between the two: recover the file into a new one, or take it over",
+                ));
         }
         match self.in_place()? {
             Some(parts) => self.appender(parts, options),
-            None => self.adopt(options),
+            None => self.adopt(options, gap),
         }
     }
 
@@ -115,9 +164,15 @@ impl<S: Storage> Existing<S> {
             .map(|c| (usize::try_from(c.width).unwrap_or(0), matches!(c.dtype, Dtype::Vlen(_))));
         let base = Space { end: parts.state.end }.take(0)?;
         let gather = Gather::new(widths, base);
+        let group = self.stored.group.map(|(name, _)| (name, self.touched));
         let mut appender = Appender {
             storage: self.storage,
             options,
+            group,
+            head: parts.page.superblock_bytes(parts.state.eoa)?,
+            before: parts.state.rows,
+            attempted: false,
+            unsynced: false,
             page: parts.page,
             columns,
             state: parts.state,

@@ -11,16 +11,19 @@
 //! 3. Index, when rows need chunks that have no place yet: new blocks in new space, then the column's sector.
 //! 4. Rows, into chunk slots beyond the published length, where no reader looks.
 //! 5. Barrier, when the order must also hold for a loss of power.
-//! 6. Publish: sectors 0 and 1 of the page in one write. All lengths change in one sector.
+//! 6. Publish: sectors 0 and 1 of the page in one write. All lengths change in one sector. The superblock in front of
+//!    them is left alone unless it changes: a program that has opened the file for writing has marked it there.
 //! 7. Barrier, when a publish must survive a loss of power before it returns.
 //!
 //! Writes 2 to 4 may be torn or lost without anybody noticing; 1, 3's sector and 6 lie in one page each and are
-//! protected by checksums.
+//! protected by checksums. Before 1 and after 7 the file is looked at: where another program has changed it, or has
+//! opened it for writing meanwhile, nothing is acknowledged (`contest` goes on from there).
 
 use super::array::{Array, Run, Space, Write};
 use super::page::{HEADERS, Page, SECTOR, State};
 use super::{Appender, Pair, Storage, Sync};
-use hyperslab_core::{Error, Result};
+use crate::format::superblock::LEN_V2;
+use hyperslab_core::{Error, Kind, Result};
 
 /// What one publish will write, worked out before anything is written.
 struct Plan {
@@ -43,35 +46,42 @@ impl<S: Storage> Appender<S> {
     /// published so far.
     ///
     /// # Errors
-    /// `Usage` when the columns have different numbers of rows; `Conflict` when another program has changed the file;
-    /// `Io`. After an error nothing gathered is visible and nothing is lost: the publish can be tried again, unless
-    /// the error was in a write of the page itself, which every later call then reports.
+    /// `Usage` when the columns have different numbers of rows; `Conflict` when another program has changed the file
+    /// or was writing to it meanwhile, and when an earlier write of the page went wrong: then
+    /// [`Appender::readopt`] finds out what is there; `Io`. After an error nothing gathered is lost, and nothing is
+    /// acknowledged: the publish can be tried again.
     pub fn publish(&mut self, time: f64) -> Result<u64> {
         let count = self.gather.rows()?;
         if count == 0 {
             return Ok(self.state.rows);
         }
-        self.unchanged()?;
+        self.look()?;
+        self.before = self.state.rows;
         let plan = self.plan(count)?;
         self.room(plan.end)?;
+        // What lies there after an error is written over by the next try, which begins at the same place with the same
+        // bytes: a disk that stays full makes no holes.
+        self.unfinished = true;
+        self.storage.write_all_at(plan.heap_at, &self.gather.heap)?;
         // From here on this space is used: after an error it holds something, and only unused space is zero.
         let end = plan.end;
         self.state.end = end;
-        self.unfinished = true;
-        self.storage.write_all_at(plan.heap_at, &self.gather.heap)?;
         self.index(plan)?;
         self.write_rows()?;
         if self.options.sync != Sync::None {
-            self.storage.barrier()?;
+            self.barrier()?;
         }
         let rows = self.state.rows + count;
         let shared = self.options.pair == Pair::Shared && self.columns.len() > 1;
+        self.attempted = true;
         self.put_page(State { rows, end, touched: time, shared, ..self.state })?;
         self.unfinished = false;
         if self.options.sync == Sync::Durable {
             // The publish is in the file and readers may see it: only its durability is not certain.
-            self.must(|s| s.barrier())?;
+            self.barrier()?;
         }
+        self.alone()?;
+        self.attempted = false;
         for column in &mut self.columns {
             column.run.forget_before(rows / column.chunk_rows.max(1));
         }
@@ -84,7 +94,7 @@ impl<S: Storage> Appender<S> {
     /// # Errors
     /// As [`Appender::publish`].
     pub fn touch(&mut self, time: f64) -> Result<()> {
-        self.unchanged()?;
+        self.look()?;
         self.put_page(State { touched: time, ..self.state })
     }
 
@@ -101,7 +111,7 @@ impl<S: Storage> Appender<S> {
         if closed == self.state && self.file_len == end {
             return Ok(());
         }
-        self.unchanged()?;
+        self.look()?;
         if self.unfinished {
             self.clear_unpublished()?;
         }
@@ -110,23 +120,35 @@ impl<S: Storage> Appender<S> {
             self.put_superblock(end)?;
         }
         if self.options.sync != Sync::None {
-            self.storage.barrier()?;
+            self.barrier()?;
         }
-        self.storage.set_len(end)?;
-        if self.options.sync == Sync::Durable { self.storage.barrier() } else { Ok(()) }
+        // A program that has opened the file since then cuts it itself, where it knows the end to be.
+        if self.alone().is_ok() {
+            self.storage.set_len(end)?;
+        }
+        if self.options.sync == Sync::Durable { self.barrier() } else { Ok(()) }
     }
 
     /// Whether the file is as we left it: its length, the page, the superblock. Another program that writes to it
-    /// changes at least one of them. What happens between this look and the write after it cannot be seen.
-    fn unchanged(&mut self) -> Result<()> {
+    /// changes at least one of them. What happens between this look and the write after it cannot be seen here.
+    ///
+    /// # Errors
+    /// `Conflict` when it is not; `Io`.
+    pub fn look(&mut self) -> Result<()> {
+        if self.unsynced {
+            return Err(Error::new(
+                Kind::Io,
+                "an earlier sync did not succeed: what it covered may not be on the disk",
+            )
+            .hint("open the file again"));
+        }
         if self.broken {
             return Err(Error::conflict("an earlier write of the file's page did not succeed")
                 .hint("open the file again"));
         }
-        let changed = || {
-            Error::conflict("another program has changed the file; nothing was written")
-                .hint("stop the other writer, then open the file again to append to what it left")
-        };
+        if self.attempted {
+            return Err(contested());
+        }
         if self.storage.len()? != self.file_len {
             return Err(changed());
         }
@@ -136,15 +158,20 @@ impl<S: Storage> Appender<S> {
             return Err(changed());
         }
         if self.page.at != 0 {
-            self.scratch.clear();
-            self.page.emit_superblock(self.state.eoa, &mut self.scratch)?;
-            let mut there = vec![0; self.scratch.len()];
+            let mut there = [0; LEN_V2];
             self.storage.read_exact_at(0, &mut there)?;
-            if there != self.scratch {
+            if there != self.head {
                 return Err(changed());
             }
         }
         Ok(())
+    }
+
+    /// Whether nobody has marked the file as open for writing since the last look, or written to it and closed it.
+    fn alone(&self) -> Result<()> {
+        let mut there = [0; LEN_V2];
+        self.storage.read_exact_at(0, &mut there)?;
+        if there == self.head && self.storage.len()? == self.file_len { Ok(()) } else { Err(contested()) }
     }
 
     /// Places for the heap and for all rows.
@@ -193,7 +220,7 @@ impl<S: Storage> Appender<S> {
         self.storage.set_len(len)?;
         self.file_len = len;
         if self.options.sync != Sync::None {
-            self.storage.barrier()?;
+            self.barrier()?;
         }
         if self.page.at != 0 {
             return self.put_superblock(eoa);
@@ -202,7 +229,7 @@ impl<S: Storage> Appender<S> {
         self.scratch.clear();
         self.page.emit(&state, &mut self.scratch)?;
         self.scratch.truncate(SECTOR);
-        self.put(0)?;
+        self.put(0, 0)?;
         self.state = state;
         Ok(())
     }
@@ -215,11 +242,11 @@ impl<S: Storage> Appender<S> {
                 self.storage.write_all_at(w.at, &w.bytes)?;
             }
             if self.options.sync != Sync::None {
-                self.storage.barrier()?;
+                self.barrier()?;
             }
             self.scratch.clear();
             Page::emit_array(&g.array, &mut self.scratch)?;
-            self.put(HEADERS + i * SECTOR)?;
+            self.put(HEADERS + i * SECTOR, 0)?;
             // From here on the index knows these chunks, whether or not the publish succeeds.
             if let Some(column) = self.columns.get_mut(i) {
                 column.array = g.array;
@@ -269,18 +296,25 @@ impl<S: Storage> Appender<S> {
     fn put_page(&mut self, state: State) -> Result<()> {
         self.scratch.clear();
         self.page.emit(&state, &mut self.scratch)?;
-        self.put(0)?;
+        let same = self.page.at == 0 && self.scratch.starts_with(&self.head);
+        self.put(0, if same { LEN_V2 } else { 0 })?;
         self.state = state;
         Ok(())
     }
 
-    /// Writes the scratch bytes at an offset of the page and remembers them.
-    fn put(&mut self, offset: usize) -> Result<()> {
-        let at = self.page.at + offset as u64;
+    /// Writes the scratch bytes, without the first `skip`, which are there, to an offset of the page and remembers
+    /// them.
+    fn put(&mut self, offset: usize, skip: usize) -> Result<()> {
+        let at = self.page.at + (offset + skip) as u64;
         let scratch = std::mem::take(&mut self.scratch);
-        let done = self.must(|s| s.write_all_at(at, &scratch));
+        let done = self.must(|s| s.write_all_at(at, scratch.get(skip..).unwrap_or_default()));
         if let Some(left) = self.left.get_mut(offset..offset + scratch.len()) {
             left.copy_from_slice(&scratch);
+        }
+        if self.page.at == 0
+            && let Some(head) = self.left.first_chunk()
+        {
+            self.head = *head;
         }
         self.scratch = scratch;
         done
@@ -288,11 +322,19 @@ impl<S: Storage> Appender<S> {
 
     /// Writes the superblock of a file whose page is elsewhere.
     fn put_superblock(&mut self, eoa: u64) -> Result<()> {
-        let mut bytes = Vec::new();
-        self.page.emit_superblock(eoa, &mut bytes)?;
+        let bytes = self.page.superblock_bytes(eoa)?;
         self.must(|s| s.write_all_at(0, &bytes))?;
+        self.head = bytes;
         self.state.eoa = eoa;
         Ok(())
+    }
+
+    /// Waits for everything written so far. After a sync that failed the system has forgotten what it could not
+    /// write, and the next one may succeed all the same: nothing more can be promised.
+    fn barrier(&mut self) -> Result<()> {
+        let done = self.storage.barrier();
+        self.unsynced |= done.is_err();
+        done
     }
 
     /// Does what leaves the file in an unknown state when it fails.
@@ -303,13 +345,29 @@ impl<S: Storage> Appender<S> {
     }
 }
 
+/// Another program was there before us.
+fn changed() -> Error {
+    Error::conflict("another program has changed the file; nothing was written")
+        .hint("stop the other writer, then open the file again to append to what it left")
+}
+
+/// Another program was there while we wrote.
+fn contested() -> Error {
+    Error::conflict("another program has opened the file for writing during a publish")
+        .hint("stop the other writer, then open the file again to append to what it left")
+}
+
 /// Switches a file to structures written in unused space: all of them, then the superblock that leads to them. Until
-/// that last write the file is what it was.
+/// that last write the file is what it was; `was` is the superblock that they were made from.
+///
+/// # Errors
+/// `Conflict` when the superblock is no longer what it was.
 pub(super) fn switch(
     storage: &impl Storage,
     sync: Sync,
     len: u64,
     writes: &[Write],
+    was: &[u8; LEN_V2],
     superblock: &[u8],
 ) -> Result<()> {
     storage.set_len(len)?;
@@ -318,6 +376,11 @@ pub(super) fn switch(
     }
     if sync != Sync::None {
         storage.barrier()?;
+    }
+    let mut there = [0; LEN_V2];
+    storage.read_exact_at(0, &mut there)?;
+    if there != *was {
+        return Err(changed());
     }
     storage.write_all_at(0, superblock)?;
     if sync != Sync::None { storage.barrier() } else { Ok(()) }

@@ -209,8 +209,16 @@ impl Page {
     }
 
     /// Appends the superblock.
-    pub(super) fn emit_superblock(&self, eoa: u64, out: &mut Vec<u8>) -> Result<()> {
+    fn emit_superblock(&self, eoa: u64, out: &mut Vec<u8>) -> Result<()> {
         Superblock { end: eoa, ..self.superblock }.emit(out)
+    }
+
+    /// The superblock alone.
+    pub(super) fn superblock_bytes(&self, eoa: u64) -> Result<[u8; LEN_V2]> {
+        let mut out = Vec::new();
+        self.emit_superblock(eoa, &mut out)?;
+        <[u8; LEN_V2]>::try_from(out)
+            .map_err(|out| Error::invalid(format!("a superblock of {} bytes, not {LEN_V2}", out.len())))
     }
 
     /// Appends the sector of one column's array.

@@ -77,6 +77,17 @@ impl Source for FileStorage {
     fn name(&self) -> Option<&Path> {
         self.source.name()
     }
+    /// What is written to a file that was deleted is gone when it is closed: that is an error now.
+    #[cfg(unix)]
+    fn len(&self) -> Result<u64> {
+        let found = self.file().metadata().map_err(|e| self.fail(e, "cannot stat".into()))?;
+        match std::os::unix::fs::MetadataExt::nlink(&found) {
+            0 => Err(self
+                .fail(std::io::ErrorKind::NotFound.into(), "the file was deleted while it was open".into())),
+            _ => Ok(found.len()),
+        }
+    }
+    #[cfg(not(unix))]
     fn len(&self) -> Result<u64> {
         self.source.len()
     }

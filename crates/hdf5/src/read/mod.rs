@@ -23,6 +23,7 @@ mod mapped;
 mod names;
 mod object;
 mod others;
+pub(crate) mod outside;
 mod overlaid;
 mod reference;
 mod regions;

@@ -1,9 +1,9 @@
 //! The raw message log: an HDF5 file of variable-length messages, each with the group that it came from.
 //!
-//! [`LogWriter`] appends, [`LogReader`] reads ranges and follows a log that another process is writing. Files are
-//! interchangeable with those of larpix-control's `rawhdf5format` version 0.0: either reads and continues what the
-//! other wrote, under HDF5 1.12 to 2.0. The write order, and what it promises when a writer dies, belongs to
-//! [`hyperslab_hdf5::append`]; here is what the datasets mean.
+//! [`LogWriter`] appends, [`LogQueue`] gathers for it what many threads append, [`LogReader`] reads ranges and follows a
+//! log that another process is writing. Files are interchangeable with those of larpix-control's `rawhdf5format` version 0.0:
+//! either reads and continues what the other wrote, under HDF5 1.12 to 2.0. The write order, and what it promises when
+//! a writer dies, belongs to [`hyperslab_hdf5::append`]; here is what the datasets mean.
 //!
 //! ```
 //! use hyperslab_larpix::log::{LogOptions, LogReader, LogWriter};
@@ -27,6 +27,7 @@
 mod columns;
 mod follow;
 mod messages;
+mod queue;
 mod reader;
 mod rows;
 mod source;
@@ -37,6 +38,7 @@ mod writer;
 pub use follow::Follow;
 pub use hyperslab_hdf5::append::{Pair, Sync};
 pub use messages::Messages;
+pub use queue::{LogEvent, LogQueue};
 pub use reader::{LogInfo, LogReader};
 pub use rows::Rows;
 pub use version::{LATEST, Version};

@@ -10,7 +10,7 @@ import h5py
 from larpix.format import rawhdf5format as raw
 warnings.simplefilter("error", RuntimeWarning)
 # A checksum that stays wrong makes a SWMR reader sleep for ever.
-signal.alarm(300)
+signal.alarm(600)
 
 def message(i):
     k = i % 17
@@ -54,20 +54,28 @@ impl Images {
         self.count += 1;
     }
 
+    /// Lets every interpreter read all of them, and begins anew; how many there were.
+    fn check(&mut self, pythons: &[PathBuf]) -> usize {
+        std::fs::write(self.dir.path().join("list"), &self.list).unwrap();
+        for python in pythons {
+            let seen = testing::run_python(python, SCRIPT, &[self.dir.path().as_os_str()]);
+            assert_eq!(seen.trim(), self.count.to_string());
+        }
+        self.dir = tempfile::tempdir().unwrap();
+        self.list.clear();
+        std::mem::take(&mut self.count)
+    }
+
     /// A session's states after each write, and with the last one torn.
     fn session(&mut self, start: &[u8], ops: &[Op], floor: u64, every: usize) {
         let mut image = start.to_vec();
         let mut rows = floor;
         for (i, op) in ops.iter().enumerate() {
-            if let Op::Write(_, bytes) = op
-                && i.is_multiple_of(every)
-            {
-                for torn in [512, 4096] {
-                    if torn < bytes.len() {
-                        let mut half = image.clone();
-                        op.apply(&mut half, torn);
-                        self.add(&half, rows);
-                    }
+            if i.is_multiple_of(every) {
+                for torn in op.tears() {
+                    let mut half = image.clone();
+                    op.apply(&mut half, torn);
+                    self.add(&half, rows);
                 }
             }
             op.apply(&mut image, usize::MAX);
@@ -90,14 +98,17 @@ fn every_prefix_opens_in_h5py_and_larpix_control() {
         return;
     }
     let soak = std::env::var_os("HYPERSLAB_SOAK").is_some();
-    let dir = tempfile::tempdir().unwrap();
-    let mut images = Images { dir, list: String::new(), count: 0 };
+    let mut images = Images { dir: tempfile::tempdir().unwrap(), list: String::new(), count: 0 };
     let every = if soak { 1 } else { 3 };
+    let mut sessions = vec![(1024, &[1u64, 30, 1000, 1, 300][..]), (4, &[1, 3, 4, 5, 40, 1, 930, 3, 60])];
+    if soak {
+        sessions.push((1024, &[1, 10, 100, 1000, 10_000, 1, 3]));
+        sessions.push((32, &[7000, 1, 7, 1000, 31, 33, 100, 1]));
+    }
+    let mut total = 0;
     for pair in [Pair::Shared, Pair::Inline] {
-        for (chunk_rows, batches) in
-            [(1024, &[1u64, 30, 1000, 1, 300][..]), (4, &[1, 3, 4, 5, 40, 1, 930, 3, 60])]
-        {
-            let start = image(&schema(chunk_rows)).unwrap();
+        for (chunk_rows, batches) in &sessions {
+            let start = image(&schema(*chunk_rows)).unwrap();
             let r = Recorder::new(start.clone());
             let mut a = resume(r.clone(), options(Sync::None, pair));
             publish(&mut a, batches);
@@ -118,12 +129,8 @@ fn every_prefix_opens_in_h5py_and_larpix_control() {
             publish(&mut a, &[1, 20]);
             a.close(5.0).unwrap();
             images.session(&changed, &r.take(), rows + 53, every);
+            total += images.check(&pythons);
         }
     }
-    std::fs::write(images.dir.path().join("list"), &images.list).unwrap();
-    for python in pythons {
-        let seen = testing::run_python(&python, SCRIPT, &[images.dir.path().as_os_str()]);
-        assert_eq!(seen.trim(), images.count.to_string());
-    }
-    println!("{} states", images.count);
+    println!("soak: every prefix, h5py plainly and with SWMR, larpix-control: {total} states");
 }

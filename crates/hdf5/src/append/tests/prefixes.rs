@@ -13,16 +13,12 @@ pub(super) fn every_prefix(
     let mut rows = floor;
     let mut states = 0;
     for (i, op) in ops.iter().enumerate() {
-        if let Op::Write(_, bytes) = op {
-            for torn in [512, 4096] {
-                if torn < bytes.len() {
-                    let mut half = image.clone();
-                    op.apply(&mut half, torn);
-                    let seen = read_all(&half).unwrap_or_else(|e| panic!("write {i} torn at {torn}: {e}"));
-                    assert!(seen >= rows, "write {i} torn at {torn}: {seen} rows after {rows}");
-                    states += 1;
-                }
-            }
+        for torn in op.tears() {
+            let mut half = image.clone();
+            op.apply(&mut half, torn);
+            let seen = read_all(&half).unwrap_or_else(|e| panic!("write {i} torn at {torn}: {e}"));
+            assert!(seen >= rows, "write {i} torn at {torn}: {seen} rows after {rows}");
+            states += 1;
         }
         op.apply(&mut image, usize::MAX);
         let seen = read_all(&image).unwrap_or_else(|e| panic!("after write {i} of {}: {e}", ops.len()));
@@ -37,11 +33,16 @@ pub(super) fn every_prefix(
 #[test]
 fn every_prefix_is_whole() {
     let mut states = 0;
-    for (chunk_rows, batches) in [
+    let mut sessions = vec![
         (1024, &[1u64, 1, 5, 1000, 20, 1, 2500][..]),
         // Past the first super block (chunk 244) in a few thousand rows.
         (8, &[1, 7, 8, 9, 100, 1, 1500, 3, 600, 1]),
-    ] {
+    ];
+    if std::env::var_os("HYPERSLAB_SOAK").is_some() {
+        sessions.push((1024, &[1, 10, 100, 1000, 10_000, 1, 3]));
+        sessions.push((32, &[10_000, 1, 7, 1000, 31, 33, 100, 1]));
+    }
+    for (chunk_rows, batches) in sessions {
         for pair in [Pair::Shared, Pair::Inline] {
             let start = image(&schema(chunk_rows)).unwrap();
             let r = Recorder::new(start.clone());
@@ -59,7 +60,7 @@ fn every_prefix_is_whole() {
             states += every_prefix(&closed, &r.take(), rows, |_, _, _| {});
         }
     }
-    println!("{states} states");
+    println!("soak: every prefix, ours: {states} states");
 }
 
 /// Slots that wait for rows, and unused space, are zero: a library that overwrites a slot frees what it refers to.

@@ -28,6 +28,22 @@ impl Op {
             Op::Barrier => {}
         }
     }
+
+    /// Where a write may be torn: at its first and its last boundary of disk sectors and of pages, in bytes from its
+    /// start.
+    pub(in super::super) fn tears(&self) -> Vec<usize> {
+        let Op::Write(at, bytes) = self else { return Vec::new() };
+        let (at, end) = (*at as usize, *at as usize + bytes.len());
+        let mut tears: Vec<usize> = [512, 4096]
+            .iter()
+            .flat_map(|size| [(at / size + 1) * size, (end - 1) / size * size])
+            .filter(|&cut| cut > at && cut < end)
+            .map(|cut| cut - at)
+            .collect();
+        tears.sort_unstable();
+        tears.dedup();
+        tears
+    }
 }
 
 #[derive(Debug)]
@@ -35,14 +51,19 @@ struct State {
     image: Vec<u8>,
     ops: Vec<Op>,
     left: u64,
+    /// What another program does after so many operations.
+    then: Option<(u64, Act)>,
 }
+
+/// What another program does to a file.
+type Act = fn(&mut [u8]);
 
 #[derive(Clone, Debug)]
 pub(in super::super) struct Recorder(Arc<Mutex<State>>);
 
 impl Recorder {
     pub(in super::super) fn new(image: Vec<u8>) -> Recorder {
-        Recorder(Arc::new(Mutex::new(State { image, ops: Vec::new(), left: u64::MAX })))
+        Recorder(Arc::new(Mutex::new(State { image, ops: Vec::new(), left: u64::MAX, then: None })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -68,17 +89,42 @@ impl Recorder {
         self.state().left = ops;
     }
 
+    /// After so many more operations another program does this to the file.
+    pub(in super::super) fn then(&self, ops: u64, act: Act) {
+        let mut s = self.state();
+        s.then = Some((ops, act));
+        s.other();
+    }
+
     fn run(&self, op: Op) -> Result<()> {
         let mut s = self.state();
+        let done = s.run(op);
+        if let Some((left, _)) = &mut s.then {
+            *left = left.saturating_sub(1);
+            s.other();
+        }
+        done
+    }
+}
+
+impl State {
+    fn other(&mut self) {
+        if let Some((0, act)) = self.then {
+            act(&mut self.image);
+            self.then = None;
+        }
+    }
+
+    fn run(&mut self, op: Op) -> Result<()> {
+        let s = self;
         if s.left == 0 {
             return Err(Error::io(std::io::ErrorKind::StorageFull.into(), "cannot write"));
         }
         s.left -= 1;
         if s.left == 0
-            && let Op::Write(_, bytes) = &op
+            && let Some(half) = op.tears().first()
         {
-            let half = bytes.len() / 2 / 512 * 512;
-            op.apply(&mut s.image, half);
+            op.apply(&mut s.image, *half);
             return Err(Error::io(std::io::ErrorKind::StorageFull.into(), "cannot write"));
         }
         op.apply(&mut s.image, usize::MAX);
