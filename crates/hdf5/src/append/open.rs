@@ -91,7 +91,7 @@ impl<S: Storage> Existing<S> {
             let (name, rows) = (&c.name, stored.rows());
             return Err(Error::invalid(format!("{} rows where another dataset has {rows}", c.rows))
                 .object(format!("/{name}"))
-                .hint("a writer was killed between the two: recover the file"));
+                .hint("a writer was killed between the two: 'slab recover' saves what both have"));
         }
         match self.in_place()? {
             Some(parts) => self.appender(parts, options),

@@ -26,12 +26,21 @@
 
 mod columns;
 mod follow;
+mod fresh;
+mod merge;
 mod reader;
+mod recover;
+mod split;
+mod stats;
 mod version;
 mod writer;
 
 pub use follow::Follow;
 pub use hyperslab_hdf5::append::{Pair, Sync};
+pub use merge::{Merged, merge};
 pub use reader::{LogInfo, LogReader, Messages};
+pub use recover::{Dialect, Loss, RecoverOptions, Report, Salvage, check, recover};
+pub use split::{Split, SplitAt, split};
+pub use stats::{LogStats, State};
 pub use version::{LATEST, Version};
 pub use writer::{LogOptions, LogWriter};
