@@ -38,4 +38,5 @@ def append(count, calls):
     return samples
 
 
-_time.main({"append-1000": append(1000, 15), "append-10000": append(10_000, 5)})
+if __name__ == "__main__":
+    _time.main({"append-1000": append(1000, 15), "append-10000": append(10_000, 5)})

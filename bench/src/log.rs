@@ -37,7 +37,7 @@ pub(crate) fn append(folder: &Path) -> Result<Vec<f64>> {
     Ok(samples)
 }
 
-fn split(mut framed: &[u8]) -> Result<Vec<&[u8]>> {
+pub(crate) fn split(mut framed: &[u8]) -> Result<Vec<&[u8]>> {
     let mut messages = Vec::new();
     while let Some((size, rest)) = framed.split_first_chunk::<4>() {
         let size = usize::try_from(u32::from_le_bytes(*size))?;

@@ -5,6 +5,7 @@
 mod hdf5;
 mod image;
 mod log;
+mod log_tools;
 mod nco;
 mod npy;
 mod text;
@@ -54,6 +55,7 @@ fn run(args: &[String]) -> Result<()> {
         "image-deserialize" => image::deserialize(folder)?,
         "image-serialize" => image::serialize(folder)?,
         "log-append" => log::append(folder)?,
+        "log-merge" => log_tools::merge_two(folder)?,
         "nco-read" => nco::read(folder)?,
         "npy-load" => npy::load(folder)?,
         "text-read" => text::read(folder, 1)?,

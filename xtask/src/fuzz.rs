@@ -183,6 +183,7 @@ fn seeds(name: &str) -> Vec<PathBuf> {
         "raw" => &["raw"],
         "nco" | "unpickle" | "pickle" => &["nco", "demo"],
         "pacman" => &["demo", "larpix"],
+        "log" => &["larpix"],
         "hdf5" | "ea" | "global" | "larpix" => &["hdf5", "larpix"],
         _ => &[],
     };
@@ -190,6 +191,7 @@ fn seeds(name: &str) -> Vec<PathBuf> {
         "npy" => &["npy/npy"],
         "npz" => &["npy/npz"],
         "nco" | "unpickle" | "pickle" => &["nengo"],
+        "log" => &["larpix"],
         "hdf5" | "ea" | "global" | "larpix" => &["hdf5/files", "larpix"],
         _ => &[],
     };

@@ -1,6 +1,8 @@
 //! The command line as a whole: its commands and the options that all of them take.
 
-use crate::commands::{append, completions, convert, demo, diff, log, ls, repack, show, sum, verify};
+use crate::commands::{
+    append, completions, convert, demo, diff, log, ls, recover, repack, show, sum, verify,
+};
 use crate::help;
 use std::ffi::OsString;
 
@@ -44,6 +46,7 @@ pub(crate) enum Command {
     Repack(repack::Args),
     Diff(diff::Args),
     Verify(verify::Args),
+    Recover(recover::Args),
     Log(log::Args),
     Demo(demo::Args),
     Completions(completions::Args),

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["ls", "show"]),
     ("Move", &["convert", "append", "repack"]),
-    ("Check", &["sum", "diff", "verify"]),
+    ("Check", &["sum", "diff", "verify", "recover"]),
     ("Record", &["log"]),
     ("Learn", &["demo", "completions"]),
 ];

@@ -30,7 +30,9 @@ fn commands_print_what_they_did() {
     for (from, to) in FILES {
         std::fs::copy(here.join("../../fixtures/files").join(from), dir.path().join(to)).unwrap();
     }
-    for name in ["truncated_data.npy", "crc_deflated.npz", "pickle_runs.nco", "header_sum.h5"] {
+    for name in
+        ["truncated_data.npy", "crc_deflated.npz", "pickle_runs.nco", "header_sum.h5", "log_unequal.h5"]
+    {
         std::fs::copy(here.join("../../fixtures/hostile").join(name), dir.path().join(name)).unwrap();
     }
     // The only test of this binary: nobody else has a current directory here.

@@ -94,6 +94,7 @@ pub mod ls;
 pub mod objects;
 pub mod open;
 pub mod pickled;
+pub mod recover;
 pub mod repack;
 pub mod same;
 pub mod sidecar;

@@ -174,6 +174,15 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "log-merge",
+        what: "join two raw message logs of 206 B messages, the new one on the disk at the end",
+        peer: "larpix-control `raw_hdf5_tool.py --merge`",
+        script: Some(("log_tools.py", "merge")),
+        unit: Unit::Messages,
+        goal: Goal::Ratio(1.0 / 100.0),
+        heavy: true,
+    },
+    Row {
         name: "nco-read",
         what: "open and read a small NCO (decoders 60x2, solver info)",
         peer: "`nengo.utils.nco.read`",

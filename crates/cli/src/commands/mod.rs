@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod headerless;
 pub(crate) mod log;
 pub(crate) mod ls;
+pub(crate) mod recover;
 pub(crate) mod repack;
 pub(crate) mod show;
 pub(crate) mod sum;
@@ -23,7 +24,11 @@ use std::path::Path;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: &Cli) -> Outcome {
-    if matches!(cli.command, Command::Convert(_) | Command::Append(_) | Command::Repack(_)) {
+    if matches!(
+        cli.command,
+        Command::Convert(_) | Command::Append(_) | Command::Repack(_) | Command::Recover(_)
+    ) || matches!(&cli.command, Command::Log(args) if args.makes_files())
+    {
         // A file that is being made does not stay behind when nobody waits for it any more.
         let stop = || {
             hyperslab::output::discard_unfinished();
@@ -40,6 +45,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Repack(args) => repack::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Recover(args) => recover::run(args),
         Command::Log(args) => log::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => completions::run(args),

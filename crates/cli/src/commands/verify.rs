@@ -22,6 +22,7 @@ What is checked:
   NCO    headers, the metadata's pickle (never run), arrays, overlaps
   HDF5   all that the root group leads to: checksums of structures and chunks, every chunk
          decoded, overlaps, the mark of a writer; bytes that nothing leads to are noted
+  logs   besides: equal lengths, every message's reference, every heap collection, versions
 Exit codes: 0 sound; 1 damaged, truncated or lying; 2 not recognised, not readable, or not all
 of it could be checked and nothing is known to be damaged. With several files the greatest.")]
 pub(crate) struct Args {

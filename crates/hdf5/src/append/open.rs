@@ -139,7 +139,7 @@ impl<S: Storage> Existing<S> {
             return Err(Error::invalid(format!("{} rows where another dataset has {rows}", c.rows))
                 .object(format!("/{name}"))
                 .hint(
-                    "a writer was killed between the two: recover the file into a new one, or take it over",
+                    "a writer was killed between the two: 'slab recover' saves what both have, or take it over",
                 ));
         }
         match self.in_place()? {

@@ -159,6 +159,7 @@ fn checked(
             found.format = Some(container.format());
             let mut job = Job { container: &*container, limits, found, progress };
             job.nodes();
+            job.log(source)?;
             // The elements behind these headers may lie in another file, and so the regions.
             if !matches!(detect::detect(source)?, Some(detect::Format::Envi | detect::Format::Nrrd)) {
                 job.regions(source)?;
@@ -223,6 +224,31 @@ impl Job<'_> {
             Ok(())
         })?;
         self.found.arrays += 1;
+        Ok(())
+    }
+
+    /// A message log is checked message by message, not up to the first damage of each of its datasets.
+    fn log(&mut self, source: &dyn Source) -> Result<()> {
+        if self.found.format != Some("hdf5") {
+            return Ok(());
+        }
+        let damage = match crate::larpix::log::check(source, self.limits) {
+            Ok(Some(damage)) => damage,
+            Ok(None) => return Ok(()),
+            Err(e) if e.kind() == Kind::Io => return Err(e),
+            Err(e) => {
+                self.found.take(e);
+                return Ok(());
+            }
+        };
+        for path in ["/msgs", "/msg_headers"] {
+            let of =
+                |e: &Error| e.object_path().is_some_and(|p| p == path || p.starts_with(&format!("{path}[")));
+            if damage.iter().any(of) {
+                self.found.damage.retain(|e| !of(e));
+            }
+        }
+        damage.into_iter().for_each(|e| self.found.take(e));
         Ok(())
     }
 

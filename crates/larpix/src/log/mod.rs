@@ -26,20 +26,29 @@
 
 mod columns;
 mod follow;
+mod fresh;
+mod merge;
 mod messages;
 mod queue;
 mod reader;
+mod recover;
 mod rows;
 mod source;
+mod split;
+mod stats;
 mod version;
 mod watch;
 mod writer;
 
 pub use follow::Follow;
 pub use hyperslab_hdf5::append::{Pair, Sync};
+pub use merge::{Merged, merge};
 pub use messages::Messages;
 pub use queue::{LogEvent, LogQueue};
 pub use reader::{LogInfo, LogReader};
+pub use recover::{Dialect, Loss, RecoverOptions, Report, Salvage, check, recover};
 pub use rows::Rows;
+pub use split::{Split, SplitAt, split};
+pub use stats::{LogStats, State};
 pub use version::{LATEST, Version};
 pub use writer::{LogOptions, LogWriter};
