@@ -1,6 +1,8 @@
 //! The command line as a whole: its commands and the options that all of them take.
 
-use crate::commands::{append, completions, convert, demo, diff, log, ls, repack, show, sum, verify};
+use crate::commands::{
+    append, completions, convert, demo, diff, log, ls, packets, repack, show, sum, verify,
+};
 use crate::help;
 use std::ffi::OsString;
 
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     Diff(diff::Args),
     Verify(verify::Args),
     Log(log::Args),
+    Packets(packets::Args),
     Demo(demo::Args),
     Completions(completions::Args),
 }

@@ -47,18 +47,26 @@ impl<'a> Message<'a> {
         })?;
         let header = Header::parse(head)?;
         let message = Message { header, body };
-        if check == Check::Strict {
-            let claimed = usize::from(header.words) * WORD_BYTES;
-            if claimed != body.len() {
-                return Err(Error::invalid(format!(
-                    "the header counts {} words ({claimed} bytes), {} bytes follow",
-                    header.words,
-                    body.len()
-                ))
-                .reading("PACMAN message"));
-            }
+        if check == Check::Strict && !message.is_counted() {
+            return Err(Error::invalid(format!(
+                "the header counts {} words ({} bytes), {} bytes follow",
+                header.words,
+                usize::from(header.words) * WORD_BYTES,
+                body.len()
+            ))
+            .reading("PACMAN message"));
         }
         Ok(message)
+    }
+
+    /// The bytes of the words.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// Whether the header counts as many words as follow.
+    pub fn is_counted(&self) -> bool {
+        usize::from(self.header.words) * WORD_BYTES == self.body.len()
     }
 
     /// Number of words, a trailing part of one included.
