@@ -97,7 +97,7 @@ impl RowsWriter<'_> {
     /// # Errors
     /// `Usage` when the last row is not whole, `Io`.
     pub fn finish(mut self) -> Result<u64> {
-        if self.bytes % self.run.width != 0 {
+        if !self.bytes.is_multiple_of(self.run.width) {
             let odd = self.bytes % self.run.width;
             return Err(
                 Error::usage(format!("the last row has {odd} of {} bytes", self.run.width)).object(self.path)

@@ -7,7 +7,7 @@ use super::{Skipped, in_message};
 use crate::log::{LogReader, Messages};
 use crate::packets::{PacketRows, RowForm};
 use crate::pacman::Check;
-use hyperslab_core::{Error, Result};
+use hyperslab_core::{Error, Kind, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -126,7 +126,7 @@ impl<'l> Blocks<'l> {
         for (position, (io_group, message)) in range.clone().zip(messages.iter()) {
             let before = (rows.skipped(), rows.miscounted());
             match rows.push(io_group, message, self.check) {
-                Err(e) if self.check == Check::Strict => {
+                Err(e) if stops(&e, self.check) => {
                     return Err(in_message(e, self.log.path(), position));
                 }
                 Err(e) => {
@@ -146,6 +146,12 @@ impl<'l> Blocks<'l> {
 
 /// A block's number, and why there is none.
 type Failed = (u64, Error);
+
+/// Whether an error in a message ends the conversion. A format that is not known is more than damage: leaving out every
+/// message of a run would help nobody.
+pub(super) fn stops(e: &Error, check: Check) -> bool {
+    check == Check::Strict || e.kind() == Kind::Unsupported
+}
 
 /// What a strict reader would have said of a message.
 pub(super) fn why(message: &[u8]) -> String {

@@ -9,9 +9,9 @@ use super::file::{self, HEADER, PACKETS, Surroundings};
 use super::{Options, Report, Skipped, in_message};
 use crate::log::{LogReader, Messages};
 use crate::packet::Asic;
-use crate::packets::{PacketRows, RowForm};
+use crate::packets::{PacketRows, RowForm, double};
 use crate::pacman::Check;
-use hyperslab_core::{Error, Limits, Result, Value};
+use hyperslab_core::{Error, Kind, Limits, Result, Value};
 use hyperslab_hdf5::File;
 use hyperslab_hdf5::append::{self, Appender, Existing, Names};
 use hyperslab_hdf5::write::Writer;
@@ -102,7 +102,7 @@ fn decode(
     for (io_group, message) in messages {
         let before = (rows.skipped(), rows.miscounted());
         match rows.push(io_group, message, check) {
-            Err(e) if check == Check::Strict => {
+            Err(e) if super::blocks::stops(&e, check) => {
                 done = Err(e);
                 break;
             }
@@ -155,9 +155,12 @@ fn asic(form: RowForm) -> &'static str {
 
 /// How many messages a table has the packets of, once it is known to be of this log and form.
 fn position(out: &Path, log: &LogReader, form: RowForm) -> Result<u64> {
-    let attributes = File::open(out)?.attributes(HEADER, &Limits::default()).unwrap_or_default();
+    let attributes = match File::open(out)?.attributes(&format!("/{HEADER}"), &Limits::default()) {
+        Err(e) if e.kind() == Kind::Usage => Vec::new(),
+        found => found?,
+    };
     let find = |name: &str| attributes.iter().find(|(n, _)| n == name).map(|(_, v)| v);
-    let Some(Value::Float(position)) = find(POSITION) else {
+    let Some(position) = find(POSITION).and_then(double) else {
         return Err(Error::usage("is there and is no table that was begun by following a log")
             .hint("use --force to replace it"));
     };
@@ -170,10 +173,7 @@ fn position(out: &Path, log: &LogReader, form: RowForm) -> Result<u64> {
             asic(form)
         )));
     }
-    let created = match find(LOG_CREATED) {
-        Some(Value::Float(t)) => Some(*t),
-        _ => None,
-    };
+    let created = find(LOG_CREATED).and_then(double);
     if created != log.info().created {
         return Err(Error::conflict(format!(
             "the table is of a log created at {created:?}, {} was created at {:?}",
@@ -181,11 +181,11 @@ fn position(out: &Path, log: &LogReader, form: RowForm) -> Result<u64> {
             log.info().created
         )));
     }
-    let whole = *position >= 0.0 && position.fract() == 0.0 && *position < (1u64 << 53) as f64;
+    let whole = position >= 0.0 && position.fract() == 0.0 && position < (1u64 << 53) as f64;
     if !whole {
         return Err(Error::invalid(format!("{POSITION} is {position}")).object(format!("/{HEADER}")));
     }
-    let position = *position as u64;
+    let position = position as u64;
     if position > log.len() {
         return Err(Error::conflict(format!(
             "the table has the packets of {position} messages, the log has {}",

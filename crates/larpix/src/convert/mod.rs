@@ -19,7 +19,7 @@ use crate::packets::{PacketRows, RowForm};
 use crate::pacman::Check;
 use blocks::{Block, Blocks};
 use file::Surroundings;
-use hyperslab_core::{Error, Result};
+use hyperslab_core::{Error, Kind, Result};
 use hyperslab_hdf5::write::{RowsWriter, Writer};
 use std::path::Path;
 
@@ -122,5 +122,7 @@ pub fn convert(
 
 /// An error in a message, with its place in the log.
 fn in_message(e: Error, raw: &Path, position: u64) -> Error {
-    e.object(format!("/msgs[{position}]")).file(raw).hint("leave out what cannot be decoded with --lenient")
+    let helps = e.kind() != Kind::Unsupported;
+    let e = e.object(format!("/msgs[{position}]")).file(raw);
+    if helps { e.hint("leave out what cannot be decoded with --lenient") } else { e }
 }

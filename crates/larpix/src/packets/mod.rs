@@ -4,10 +4,15 @@
 //! makes a file of a whole log is [`crate::convert`]. Facts: larpix-control 3.7.0 `hdf5format`.
 
 mod format;
+mod packet;
 mod rows;
+mod table;
 
 pub use format::{FIELDS, FIELDS_3_0, Field, ROW_BYTES, RowForm, TableFormat, configs_dtype, messages_dtype};
+pub use packet::Packet;
 pub use rows::{PacketRows, Row};
+pub(crate) use table::double;
+pub use table::{ConfigRow, PacketTable, TableInfo, TextRow};
 
 /// `packet_type` of a row that holds a message's Unix time.
 pub const TIMESTAMP: u8 = 4;
