@@ -8,6 +8,7 @@ mod log;
 mod log_tools;
 mod nco;
 mod npy;
+mod packets;
 mod text;
 mod time;
 
@@ -34,7 +35,10 @@ fn run(args: &[String]) -> Result<()> {
     let folder = Path::new(folder);
     let samples = match operation.as_str() {
         // What peers read and we write.
-        "prepare" => return image::prepare(folder),
+        "prepare" => {
+            image::prepare(folder)?;
+            return packets::prepare(folder);
+        }
         // These have their peer, a memcpy, in this program.
         "image-serialize-fresh" => return print(image::serialize_fresh(folder)?),
         "image-serialize-warm" => return print(image::serialize_warm(folder)?),
@@ -58,6 +62,9 @@ fn run(args: &[String]) -> Result<()> {
         "log-merge" => log_tools::merge_two(folder)?,
         "nco-read" => nco::read(folder)?,
         "npy-load" => npy::load(folder)?,
+        "packets" => packets::rows(folder, 1)?,
+        "packets-all" => packets::rows(folder, 0)?,
+        "packets-start" => packets::start(folder)?,
         "text-read" => text::read(folder, 1)?,
         "text-read-two" => text::read(folder, 2)?,
         "text-write" => text::write(folder, 1)?,

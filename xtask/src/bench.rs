@@ -118,6 +118,8 @@ impl Unit {
             Unit::Seconds if seconds < 1e-6 => format!("{:.2} µs", seconds * 1e6),
             Unit::Seconds if seconds < 1e-3 => format!("{:.1} µs", seconds * 1e6),
             Unit::Seconds => format!("{:.2} ms", seconds * 1e3),
+            Unit::Rows if seconds <= 1e-6 => format!("{:.2} M rows/s", 1e-6 / seconds),
+            Unit::Rows => format!("{:.1} k rows/s", 1e-3 / seconds),
             Unit::Messages if seconds <= 1e-6 => format!("{:.2} M msg/s", 1e-6 / seconds),
             Unit::Messages => format!("{:.1} k msg/s", 1e-3 / seconds),
         }

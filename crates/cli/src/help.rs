@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["ls", "show"]),
     ("Move", &["convert", "append", "repack"]),
     ("Check", &["sum", "diff", "verify", "recover"]),
-    ("Record", &["log"]),
+    ("Record", &["log", "packets"]),
     ("Learn", &["demo", "completions"]),
 ];
 

@@ -38,7 +38,7 @@ impl Drop for Wheel {
     }
 }
 
-/// Work counted in bytes.
+/// Work counted in bytes or messages.
 pub(crate) struct Progress {
     bar: ProgressBar,
     started: Instant,
@@ -55,6 +55,22 @@ impl Progress {
             bar.set_style(style);
         }
         Progress { bar, started: Instant::now(), shown: !std::io::stderr().is_terminal() }
+    }
+
+    /// Work of so many messages, not shown yet.
+    pub(crate) fn messages(total: u64) -> Progress {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} messages {per_sec} {eta}")
+        {
+            bar.set_style(style);
+        }
+        Progress { bar, started: Instant::now(), shown: !std::io::stderr().is_terminal() }
+    }
+
+    /// So many are done.
+    pub(crate) fn set(&mut self, n: u64) {
+        self.add(n.saturating_sub(self.bar.position()));
     }
 
     /// So many more are done.

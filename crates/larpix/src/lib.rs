@@ -6,6 +6,7 @@
 //! [`hyperslab_hdf5::append`]; what the bytes mean is decided here.
 #![forbid(unsafe_code)]
 
+pub mod convert;
 pub mod log;
 pub mod packet;
 pub mod packets;

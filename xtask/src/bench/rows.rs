@@ -31,13 +31,15 @@ pub(super) enum Unit {
     Seconds,
     /// Samples are seconds for one message; shown as messages per second.
     Messages,
+    /// Samples are seconds for one row of a table; shown as rows per second.
+    Rows,
 }
 
 #[derive(Clone, Copy)]
 pub(super) enum Goal {
     /// At most so many seconds.
     AtMost(f64),
-    /// At least so many messages per second.
+    /// At least so many messages or rows per second.
     Rate(f64),
     /// At most so many times the peer.
     Ratio(f64),
@@ -181,6 +183,42 @@ pub(super) const ROWS: &[Row] = &[
         unit: Unit::Messages,
         goal: Goal::Ratio(1.0 / 100.0),
         heavy: true,
+        ..ROW
+    },
+    Row {
+        name: "packets",
+        what: "raw log of detector-like messages (5 to 10 words) to a packet file, one thread",
+        peer: "larpix-control `parse` and `to_file`, 4,000 messages",
+        script: Some(("packets.py", "rows")),
+        unit: Unit::Rows,
+        goal: Goal::Rate(10e6),
+        ..ROW
+    },
+    Row {
+        name: "packets",
+        what: "the same",
+        peer: "larpix-control `parse` and `to_file`, 4,000 messages",
+        script: Some(("packets.py", "rows")),
+        unit: Unit::Rows,
+        goal: Goal::Ratio(1.0 / 150.0),
+        ..ROW
+    },
+    Row {
+        name: "packets-all",
+        what: "the same, all threads",
+        peer: "larpix-control `parse` and `to_file`, 4,000 messages",
+        script: Some(("packets.py", "rows")),
+        unit: Unit::Rows,
+        goal: Goal::Ratio(1.0 / 150.0),
+        ..ROW
+    },
+    Row {
+        name: "packets-start",
+        what: "raw log of two messages to a packet file",
+        peer: "larpix-control `parse` and `to_file`",
+        script: Some(("packets.py", "start")),
+        goal: Goal::AtMost(20e-3),
+        ..ROW
     },
     Row {
         name: "nco-read",

@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod headerless;
 pub(crate) mod log;
 pub(crate) mod ls;
+pub(crate) mod packets;
 pub(crate) mod recover;
 pub(crate) mod repack;
 pub(crate) mod show;
@@ -24,11 +25,13 @@ use std::path::Path;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: &Cli) -> Outcome {
-    if matches!(
-        cli.command,
-        Command::Convert(_) | Command::Append(_) | Command::Repack(_) | Command::Recover(_)
-    ) || matches!(&cli.command, Command::Log(args) if args.makes_files())
-    {
+    let makes_a_file = match &cli.command {
+        Command::Convert(_) | Command::Append(_) | Command::Repack(_) | Command::Recover(_) => true,
+        Command::Packets(args) => !args.follows(),
+        Command::Log(args) => args.makes_files(),
+        _ => false,
+    };
+    if makes_a_file {
         // A file that is being made does not stay behind when nobody waits for it any more.
         let stop = || {
             hyperslab::output::discard_unfinished();
@@ -47,6 +50,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Verify(args) => verify::run(args),
         Command::Recover(args) => recover::run(args),
         Command::Log(args) => log::run(args),
+        Command::Packets(args) => packets::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => completions::run(args),
     }

@@ -11,6 +11,7 @@ mod float;
 pub(crate) mod hex;
 pub(crate) mod json;
 mod layout;
+pub(crate) mod packets;
 pub(crate) mod pacman;
 pub(crate) mod size;
 pub(crate) mod style;

@@ -285,7 +285,8 @@ fn can_move(object: &Object) -> Result<()> {
     Ok(())
 }
 
-/// Moves attributes out of a header into a continuation until the rest fits `room`.
+/// Moves attributes, and then the type of a table with many fields, out of a header into a continuation until the rest
+/// fits `room`.
 fn fit(
     messages: &mut Vec<Message>,
     touched: Option<&mut Touched>,
@@ -300,7 +301,9 @@ fn fit(
     let mut moved = Vec::new();
     let mut position = touched.as_ref().map_or(0, |t| t.position);
     while size(messages) + CONTINUATION_BYTES > room
-        && let Some(i) = messages.iter().rposition(|m| m.kind == kind::ATTRIBUTE)
+        && let Some(i) = [kind::ATTRIBUTE, kind::DATATYPE]
+            .iter()
+            .find_map(|kind| messages.iter().rposition(|m| m.kind == *kind))
     {
         moved.push(messages.remove(i));
         position -= usize::from(i < position);

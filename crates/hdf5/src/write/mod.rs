@@ -1,4 +1,4 @@
-//! New HDF5 files and images: groups, attributes and contiguous datasets.
+//! New HDF5 files and images: groups, attributes, contiguous datasets, and tables whose rows come one after another.
 //!
 //! Array bytes go to the file as they come; everything that describes them is kept in memory and written at the
 //! end, children before parents, the superblock last. A file appears when [`Writer::finish`] puts it in place;
@@ -9,6 +9,7 @@
 
 mod attribute;
 mod heap;
+mod rows;
 mod space;
 mod tree;
 
@@ -19,7 +20,9 @@ use hyperslab_core::{ArrayOptions, ContainerWriter, Dtype, Error, Limits, Result
 use space::Space;
 use std::borrow::Cow;
 use std::path::Path;
-use tree::{Dataset, Tree};
+use tree::{Dataset, Place, Tree};
+
+pub use rows::RowsWriter;
 
 /// Array data starts at a multiple of this, so that a view over a map or an aligned image is aligned too.
 const ALIGNMENT: u64 = 64;
@@ -78,7 +81,8 @@ impl Writer {
             attributes.push(attribute::encode(numpy_types::ATTRIBUTE, &text)?);
         }
         let space = Dataspace::fixed(view.shape().clone());
-        self.tree.dataset(path, Dataset { dtype: dtype.clone(), space, address, size }, attributes)
+        let place = Place::Contiguous { address, size };
+        self.tree.dataset(path, Dataset { dtype: dtype.clone(), space, place }, attributes)
     }
 
     /// Writes the elements; returns where they are (nowhere when there are none) and how many bytes they take.

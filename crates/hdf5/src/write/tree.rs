@@ -2,6 +2,8 @@
 
 use super::heap::Texts;
 use super::space::Space;
+use crate::format::UNDEFINED;
+use crate::format::extensible_array::Parameters;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::link::{Link, Target};
 use crate::format::message::{
@@ -20,8 +22,17 @@ const CONSTANT: u8 = 1;
 pub(super) struct Dataset {
     pub(super) dtype: Dtype,
     pub(super) space: Dataspace,
-    pub(super) address: Option<u64>,
-    pub(super) size: u64,
+    pub(super) place: Place,
+}
+
+/// Where elements are.
+pub(super) enum Place {
+    /// In one run of bytes; nowhere when there are none.
+    Contiguous { address: Option<u64>, size: u64 },
+    /// Rows in chunks that a version 1 B-tree finds.
+    Rows { chunk_rows: u32, index: Option<u64> },
+    /// No rows yet; chunks are to be found by an extensible array.
+    Growing { chunk_rows: u32 },
 }
 
 /// An attribute that waits for its object's header.
@@ -203,6 +214,25 @@ fn empty_group() -> ObjectKind {
     ObjectKind::Group { children: Vec::new(), names: HashMap::new() }
 }
 
+fn emit_layout(d: &Dataset, out: &mut Vec<u8>) -> Result<()> {
+    let width = d.dtype.itemsize();
+    match d.place {
+        Place::Contiguous { address, size } => {
+            layout::emit_contiguous(address.unwrap_or(UNDEFINED), size, out);
+            Ok(())
+        }
+        Place::Rows { chunk_rows, index } => {
+            let width = u32::try_from(width).map_err(|_| Error::unsupported("rows of 4 GiB"))?;
+            layout::emit_chunked_rows(chunk_rows, width, index, out);
+            Ok(())
+        }
+        Place::Growing { chunk_rows } => {
+            let p = Parameters::STANDARD;
+            layout::emit_extensible_array(&[chunk_rows.into()], width, &p, UNDEFINED, out)
+        }
+    }
+}
+
 fn header(object: &Object, attributes: &[Vec<u8>], addresses: &[u64]) -> Result<MessageArea> {
     let mut area = MessageArea::new();
     match &object.kind {
@@ -224,14 +254,15 @@ fn header(object: &Object, attributes: &[Vec<u8>], addresses: &[u64]) -> Result<
         ObjectKind::Dataset(d) => {
             area.push(kind::DATASPACE, 0, |out| d.space.emit(out))?;
             area.push(kind::DATATYPE, CONSTANT, |out| datatype::emit(&d.dtype, out))?;
+            let fill = match d.place {
+                Place::Contiguous { .. } => fill_value::CONTIGUOUS,
+                Place::Rows { .. } | Place::Growing { .. } => fill_value::CHUNKED,
+            };
             area.push(kind::FILL_VALUE, CONSTANT, |out| {
-                fill_value::FillValue::default().emit(fill_value::CONTIGUOUS, out);
+                fill_value::FillValue::default().emit(fill, out);
                 Ok(())
             })?;
-            area.push(kind::LAYOUT, 0, |out| {
-                layout::emit_contiguous(d.address.unwrap_or(crate::format::UNDEFINED), d.size, out);
-                Ok(())
-            })?;
+            area.push(kind::LAYOUT, 0, |out| emit_layout(d, out))?;
         }
     }
     if !attributes.is_empty() {

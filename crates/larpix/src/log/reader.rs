@@ -273,6 +273,26 @@ impl LogReader {
         Error::usage(format!("messages {what} of a log of {}", self.len())).file(&self.path)
     }
 
+    /// The end of a block of messages from `from` on that have at most so many bytes together, or of one message that
+    /// has more: what may be read at once in little memory, whatever messages are like.
+    ///
+    /// # Errors
+    /// `Invalid` for damage, `Io`.
+    pub fn block_end(&self, from: u64, messages: u64, bytes: u64) -> Result<u64> {
+        let end = self.len().min(from.saturating_add(messages.max(1)));
+        let width = self.live.columns().next().map_or(0, |(_, dtype, _)| dtype.itemsize());
+        let mut rows = Vec::new();
+        self.live.rows_into(MSGS, from.min(end)..end, &mut rows).map_err(|e| e.file(&self.path))?;
+        let mut total = 0u64;
+        let fits = rows.chunks_exact(usize::try_from(width).unwrap_or(0).max(1)).take_while(|row| {
+            // A reference begins with the length that it leads to.
+            let length = row.first_chunk::<4>().map_or(0, |n| u32::from_le_bytes(*n));
+            total = total.saturating_add(length.into());
+            total <= bytes
+        });
+        Ok(from.saturating_add((fits.count() as u64).max(1)).min(end))
+    }
+
     /// Calls `f` with position, group and bytes of each message of a range, in order and in little memory.
     ///
     /// # Errors

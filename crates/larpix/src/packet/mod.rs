@@ -1,7 +1,42 @@
-//! LArPix packets: 64 bits that an ASIC sends or receives.
+//! LArPix packets: the bits that an ASIC sends or receives.
 //!
-//! Not the words that carry them ([`crate::pacman`]) and not the table made of them ([`crate::packets`]).
+//! Not the words that carry them ([`crate::pacman`]) and not the table made of them ([`crate::packets`]). Version 2 and
+//! version 3 packets have 64 bits and look alike on the wire: which they are, the ASIC that sent them decides.
 
+/// Accessors of a run of bits, each named after its field.
+macro_rules! fields {
+    ($packet:ident; $($(#[$doc:meta])* $name:ident, $with:ident: $t:ty = $low:literal, $width:literal;)*) => {
+        impl $packet {$(
+            $(#[$doc])*
+            pub const fn $name(self) -> $t {
+                // The mask leaves no more bits than the type holds.
+                ((self.0 >> $low) & ((1 << $width) - 1)) as $t
+            }
+            #[doc = concat!("The packet with its `", stringify!($name), "` set; bits beyond the field are dropped.")]
+            #[must_use]
+            pub const fn $with(self, value: $t) -> $packet {
+                let mask = ((1_u64 << $width) - 1) << $low;
+                $packet((self.0 & !mask) | (((value as u64) << $low) & mask))
+            }
+        )*}
+    };
+}
+use fields;
+
+mod v1;
 mod v2;
+mod v3;
 
+pub use v1::PacketV1;
 pub use v2::{PacketType, PacketV2};
+pub use v3::PacketV3;
+
+/// Which ASICs sent the packets of 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Asic {
+    /// LArPix v2, v2b, v2d, LightPix-1: [`PacketV2`].
+    #[default]
+    V2,
+    /// LArPix v3: [`PacketV3`].
+    V3,
+}

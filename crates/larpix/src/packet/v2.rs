@@ -34,26 +34,8 @@ impl PacketType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PacketV2(pub u64);
 
-/// Accessors of a run of bits, each named after its field.
-macro_rules! fields {
-    ($($(#[$doc:meta])* $name:ident, $with:ident: $t:ty = $low:literal, $width:literal;)*) => {
-        impl PacketV2 {$(
-            $(#[$doc])*
-            pub const fn $name(self) -> $t {
-                // The mask leaves no more bits than the type holds.
-                ((self.0 >> $low) & ((1 << $width) - 1)) as $t
-            }
-            #[doc = concat!("The packet with its `", stringify!($name), "` set; bits beyond the field are dropped.")]
-            #[must_use]
-            pub const fn $with(self, value: $t) -> PacketV2 {
-                let mask = ((1_u64 << $width) - 1) << $low;
-                PacketV2((self.0 & !mask) | (((value as u64) << $low) & mask))
-            }
-        )*}
-    };
-}
-
-fields! {
+super::fields! {
+    PacketV2;
     /// The type's code (bits 0-1).
     packet_type, with_packet_type: u8 = 0, 2;
     /// The chip (bits 2-9).
@@ -80,6 +62,12 @@ fields! {
     register_address, with_register_address: u8 = 10, 8;
     /// The register's value (bits 18-25).
     register_data, with_register_data: u8 = 18, 8;
+    /// The chip's clock in a data packet when the host has switched FIFO diagnostics on (bits 16-31).
+    diagnostics_timestamp, with_diagnostics_timestamp: u16 = 16, 16;
+    /// Packets in the chip's queue, likewise (bits 32-43).
+    shared_fifo_events, with_shared_fifo_events: u16 = 32, 12;
+    /// Packets in the channel's queue, likewise (bits 44-45).
+    local_fifo_events, with_local_fifo_events: u8 = 44, 2;
 }
 
 impl PacketV2 {

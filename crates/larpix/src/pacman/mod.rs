@@ -4,9 +4,13 @@
 //! little-endian. Facts: larpix-control 3.7.0 `pacman_msg_format` and messages recorded at a detector; the
 //! timestamp of a data word is at byte 2 there, although the firmware's C header draws it at byte 4.
 
+mod carry;
+mod envelope;
 mod header;
 mod word;
 
+pub use carry::Cargo;
+pub use envelope::{ENVELOPE_BYTES, Envelope, EnvelopeWord};
 pub use header::{Header, MessageType};
 pub use word::Word;
 
@@ -39,26 +43,42 @@ impl<'a> Message<'a> {
     /// Parses the header and, when `check` is strict, compares its word count with the length.
     ///
     /// # Errors
-    /// `Invalid` for less than a header, an unknown message type, or a count that lies.
+    /// `Invalid` for less than a header, an unknown message type, or a count that lies; `Unsupported` for a message
+    /// in the newer [`Envelope`].
     pub fn parse(bytes: &'a [u8], check: Check) -> Result<Message<'a>> {
         let (head, body) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or_else(|| {
             Error::invalid(format!("{} bytes are less than the header of 8", bytes.len()))
                 .reading("PACMAN message")
         })?;
-        let header = Header::parse(head)?;
+        let header = match Header::parse(head) {
+            // Format 1.0 has a type that 0.0 does not have.
+            Err(_) if Envelope::is_one(bytes) => return Err(unsupported()),
+            header => header?,
+        };
         let message = Message { header, body };
-        if check == Check::Strict {
-            let claimed = usize::from(header.words) * WORD_BYTES;
-            if claimed != body.len() {
-                return Err(Error::invalid(format!(
-                    "the header counts {} words ({claimed} bytes), {} bytes follow",
-                    header.words,
-                    body.len()
-                ))
-                .reading("PACMAN message"));
-            }
+        if !message.is_counted() && Envelope::is_one(bytes) {
+            return Err(unsupported());
+        }
+        if check == Check::Strict && !message.is_counted() {
+            return Err(Error::invalid(format!(
+                "the header counts {} words ({} bytes), {} bytes follow",
+                header.words,
+                usize::from(header.words) * WORD_BYTES,
+                body.len()
+            ))
+            .reading("PACMAN message"));
         }
         Ok(message)
+    }
+
+    /// The bytes of the words.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// Whether the header counts as many words as follow.
+    pub fn is_counted(&self) -> bool {
+        usize::from(self.header.words) * WORD_BYTES == self.body.len()
     }
 
     /// Number of words, a trailing part of one included.
@@ -83,6 +103,10 @@ impl<'a> Message<'a> {
             whole.and_then(|w| Word::parse(kind, w)).map_err(|e: Error| e.reading("PACMAN word").at(at))
         })
     }
+}
+
+fn unsupported() -> Error {
+    Error::unsupported("message format 1.0, of which no packet table is made").reading("PACMAN message").at(0)
 }
 
 /// Appends a message of `words` to `out`; `seconds` is the card's Unix time.

@@ -236,6 +236,14 @@ pub fn emit_compact(data: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// Appends a version 3 chunked layout of one dimension, whose B-tree is at `address` once there are chunks.
+pub fn emit_chunked_rows(chunk_rows: u32, element_size: u32, address: Option<u64>, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[3, 2, 2]);
+    out.put_address(address);
+    out.put_u32(chunk_rows);
+    out.put_u32(element_size);
+}
+
 /// Appends a version 4 chunked layout whose index is an extensible array at `address`.
 ///
 /// # Errors
@@ -297,6 +305,16 @@ mod tests {
         let mut out = Vec::new();
         emit_compact(&[1, 2, 3], &mut out).unwrap();
         assert_eq!(Layout::parse(&out, STD, 9).unwrap(), Layout::Compact { data: &[1, 2, 3], offset: 13 });
+
+        let mut out = Vec::new();
+        emit_chunked_rows(1024, 36, Some(256), &mut out);
+        match Layout::parse(&out, STD, 0).unwrap() {
+            Layout::Chunked(c) => {
+                assert_eq!((c.index, c.address), (ChunkIndex::BtreeV1, Some(256)));
+                assert_eq!((c.dims, c.element_size), ([1024].into(), 36));
+            }
+            other => panic!("{other:?}"),
+        }
 
         let p = Parameters::STANDARD;
         let mut out = Vec::new();
