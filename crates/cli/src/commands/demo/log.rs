@@ -1,11 +1,12 @@
-//! Part 4: a message log, recorded by another process while this one follows it; the recorder is killed, and another
-//! continues.
+//! Part 4: a message log, recorded by another process while two followers read it; the recorder is killed, and another
+//! continues. The log becomes a packet file; then it is damaged, and what is left of it recovered.
 
 use super::data::{self, MESSAGES, PACKETS};
 use super::folder::Folder;
 use super::table::{Check, Demo, Found};
 use crate::render::table;
-use hyperslab::larpix::log::{LogReader, Messages};
+use hyperslab::larpix::convert::{Options, convert};
+use hyperslab::larpix::log::{LogReader, Messages, RecoverOptions, recover};
 use hyperslab::larpix::packets::PacketRows;
 use hyperslab::larpix::pacman::Check as Strictness;
 use hyperslab::{ConvertOptions, Error, Limits, Result, Selection, Value, digest, npy, open, scalar};
@@ -18,6 +19,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const LOG: &str = "run.h5";
+const PACKET_FILE: &str = "run-packets.h5";
+const DAMAGED: &str = "damaged.h5";
+const SAVED: &str = "saved.h5";
 /// The recorder is killed once so many messages are acknowledged.
 const KILL_AT: u64 = 200;
 /// Longer than any of this takes.
@@ -34,10 +38,12 @@ fn recorded(demo: &mut Demo<'_>) -> Result<()> {
     let messages: Arc<[&'static [u8]]> = data::messages()?.into();
     demo.folder.write(MESSAGES.0, MESSAGES.1)?;
     let log = demo.folder.new_file(LOG)?;
-    let follower = Follower::start(log.clone(), Arc::clone(&messages));
+    let first = Follower::start(log.clone(), Arc::clone(&messages));
 
     let start = Instant::now();
     let mut recorder = Recorder::start(&log, Arc::clone(&messages), 0, true)?;
+    recorder.wait_for(KILL_AT / 2)?;
+    let second = Follower::start(log.clone(), Arc::clone(&messages));
     recorder.wait_for(KILL_AT)?;
     recorder.kill()?;
     let acknowledged = recorder.finish();
@@ -66,9 +72,13 @@ fn recorded(demo: &mut Demo<'_>) -> Result<()> {
     };
     demo.row(&format!("another recorder continues: {wanted} messages"), LOG, took, found);
 
-    let (seen, took, found) = follower.finish();
-    demo.row(&format!("what the follower saw meanwhile: {seen} messages, in order"), "", took, found);
+    for (follower, who) in [(first, "a follower saw meanwhile"), (second, "another, from later on, saw")] {
+        let (seen, took, found) = follower.finish();
+        demo.row(&format!("{who}: {seen} messages, in order"), "", took, found);
+    }
     plain_hdf5(demo, &log, &messages);
+    recovered(demo, &log, &messages);
+    packet_file(demo, &log);
     packets(demo, &log);
     Ok(())
 }
@@ -263,6 +273,45 @@ fn packets(demo: &mut Demo<'_>, log: &Path) {
     for line in shown {
         demo.line(&format!("   {line}"));
     }
+}
+
+/// The log as a file of packets, whose rows are larpix-control's.
+fn packet_file(demo: &mut Demo<'_>, log: &Path) {
+    demo.step("the log as a packet file, format 2.4", PACKET_FILE, |folder| {
+        let out = folder.new_file(PACKET_FILE)?;
+        let start = Instant::now();
+        let report = convert(log, &out, &Options::default(), &mut |_, _| {})?;
+        let took = start.elapsed();
+        Ok(Check::new(move || {
+            let (file, limits) = (open(&out)?, Limits::default());
+            let sha256 = digest::digest(&file.read("/packets", &Selection::ALL, &limits)?)?;
+            let same = (report.rows, sha256.as_deref()) == (PACKETS.0, Some(PACKETS.1));
+            Ok((!same).then(|| Error::invalid(format!("{} rows, not the same", report.rows))))
+        })
+        .took(took))
+    });
+}
+
+/// A copy of the log without its first sector, which says where everything is: its messages are found and saved.
+fn recovered(demo: &mut Demo<'_>, log: &Path, messages: &[&'static [u8]]) {
+    let wanted: Vec<&'static [u8]> = messages.to_vec();
+    demo.step("a log without its first sector, recovered", SAVED, |folder| {
+        let mut bytes = std::fs::read(log).map_err(|e| Error::io(e, "cannot read").file(log))?;
+        bytes.iter_mut().take(512).for_each(|b| *b = 0);
+        let damaged = folder.write(DAMAGED, &bytes)?;
+        let out = folder.new_file(SAVED)?;
+        let start = Instant::now();
+        recover(damaged, &out, &RecoverOptions::default())?;
+        let took = start.elapsed();
+        Ok(Check::new(move || {
+            let saved = LogReader::open(&out)?;
+            let saved = saved.read(0..saved.len())?;
+            // Of what the sector said, the groups are not kept anywhere else.
+            let same = saved.iter().map(|(_, message)| message).eq(wanted);
+            Ok((!same).then(|| Error::invalid(format!("{} messages, not the same", saved.len()))))
+        })
+        .took(took))
+    });
 }
 
 /// The first packet rows as a table.
