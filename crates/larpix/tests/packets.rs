@@ -175,3 +175,145 @@ print(json.dumps(out))
         assert_eq!(&message.words().map(|w| w.unwrap()).collect::<Vec<_>>(), words);
     }
 }
+
+/// Numbers without a pattern.
+fn random(count: u64) -> impl Iterator<Item = u64> {
+    (1..=count).map(|i| {
+        let mixed = (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (i << 7)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        mixed ^ mixed >> 29
+    })
+}
+
+/// Every field of packets of versions 1 and 2 is larpix-control's, whatever the bits; so is the parity that makes them
+/// valid.
+#[test]
+fn packets_have_the_fields_of_larpix_control() {
+    use hyperslab_larpix::packet::{PacketV1, PacketV2};
+    let Some(python) = testing::oracle_python() else { return };
+    let script = r#"
+import json, sys
+from larpix.packet.packet_v1 import Packet_v1
+from larpix import Packet_v2
+out = []
+for i, line in enumerate(sys.argv[1].split()):
+    b = bytes.fromhex(line)
+    p = Packet_v2(b)
+    two = [p.packet_type, p.chip_id, p.channel_id, p.timestamp, p.first_packet, p.dataword, p.trigger_type, p.local_fifo,
+           p.shared_fifo, p.downstream_marker, p.parity, int(p.has_valid_parity()), p.register_address, p.register_data]
+    two.append(p.compute_parity())
+    p.fifo_diagnostics_enabled = True
+    two += [p.timestamp, p.shared_fifo_events, p.local_fifo_events]
+    q = Packet_v1(b[:6] + bytes([b[6] & 0x3f]))
+    one = [q.packet_type.to01(), q.chipid, q.channel_id, q.timestamp, q.dataword, q.fifo_half_flag, q.fifo_full_flag,
+           q.parity_bit_value, int(q.has_valid_parity()), q.register_address, q.register_data, q.test_counter]
+    one[0] = int(one[0], 2)
+    out.append([two, one])
+print(json.dumps(out))
+"#;
+    let packets: Vec<[u8; 8]> = random(400).map(u64::to_le_bytes).collect();
+    let arg: Vec<String> =
+        packets.iter().map(|p| p.iter().map(|b| format!("{b:02x}")).collect::<String>()).collect();
+    let out = testing::run_python(&python, script, &[arg.join(" ").as_ref()]);
+    let out: Vec<[Vec<u64>; 2]> = serde_json::from_str(&out).unwrap();
+    assert_eq!(out.len(), packets.len());
+    for (bytes, [two, one]) in packets.iter().zip(out) {
+        let p = PacketV2::from_bytes(*bytes);
+        let ours = [
+            p.packet_type().into(),
+            p.chip_id().into(),
+            p.channel_id().into(),
+            u64::from(p.timestamp()),
+            p.first_packet().into(),
+            p.dataword().into(),
+            p.trigger_type().into(),
+            p.local_fifo().into(),
+            p.shared_fifo().into(),
+            p.downstream_marker().into(),
+            p.parity().into(),
+            p.has_valid_parity().into(),
+            p.register_address().into(),
+            p.register_data().into(),
+            p.with_valid_parity().parity().into(),
+            p.diagnostics_timestamp().into(),
+            p.shared_fifo_events().into(),
+            p.local_fifo_events().into(),
+        ];
+        assert_eq!(ours[..], two[..], "{bytes:02x?}");
+        let mut seven = [0; 7];
+        seven.copy_from_slice(&bytes[..7]);
+        let q = PacketV1::from_bytes(seven);
+        let ours = [
+            u64::from(q.packet_type()),
+            q.chip_id().into(),
+            q.channel_id().into(),
+            q.timestamp().into(),
+            q.adc().into(),
+            q.fifo_half().into(),
+            q.fifo_full().into(),
+            q.parity().into(),
+            q.has_valid_parity().into(),
+            q.register_address().into(),
+            q.register_data().into(),
+            q.test_counter().into(),
+        ];
+        assert_eq!(ours[..], one[..], "{bytes:02x?}");
+    }
+}
+
+/// Packets, syncs and triggers become the messages that larpix-control's `format` makes of them.
+#[test]
+fn messages_are_formatted_as_larpix_control_does() {
+    use hyperslab_larpix::pacman::{Cargo, MessageType, format};
+    let Some(python) = testing::oracle_python() else { return };
+    let script = r#"
+import json, sys
+from larpix.format import pacman_msg_format as pm
+from larpix import Packet_v2, TimestampPacket, MessagePacket, SyncPacket, TriggerPacket
+pm.time.time = lambda: 1700000123.9
+packets = []
+for i, (kind, a, b, c) in enumerate(json.loads(sys.argv[1])):
+    if kind == 0:
+        p = Packet_v2(bytes.fromhex(c))
+        if a is not None:
+            p.io_channel = a
+        if b is not None:
+            p.receipt_timestamp = b
+    elif kind == 1:
+        p = SyncPacket(sync_type=bytes([a]), clk_source=int(c, 16), timestamp=b)
+    elif kind == 2:
+        p = TriggerPacket(trigger_type=bytes([a]), timestamp=b)
+    else:
+        p = [TimestampPacket(5), MessagePacket("text", 5)][a % 2]
+    packets.append(p)
+print(json.dumps([pm.format(packets, kind, ts_pacman=77).hex() for kind in ("DATA", "REQ", "REP")]))
+"#;
+    let (mut cargo, mut told) = (Vec::new(), Vec::new());
+    for r in random(200) {
+        let (a, b) = ((r >> 40) as u8, r as u32);
+        let packet = r.wrapping_mul(0x1234_5678_9ABC_DEF1).to_le_bytes();
+        let text: String = packet.iter().map(|b| format!("{b:02x}")).collect();
+        let (one, line) = match r >> 61 {
+            0..=3 => {
+                let (channel, time) = (((r >> 50) % 3 != 0).then_some(a), ((r >> 52) % 3 != 0).then_some(b));
+                let one = Cargo::Packet { io_channel: channel, receipt_timestamp: time, packet };
+                (one, serde_json::json!([0, channel, time, text]))
+            }
+            4 => {
+                let one = Cargo::Sync { kind: a, clock_source: packet[0], timestamp: b };
+                (one, serde_json::json!([1, a, b, format!("{:02x}", packet[0])]))
+            }
+            5 => (Cargo::Trigger { bits: a, timestamp: b }, serde_json::json!([2, a, b, ""])),
+            _ => (Cargo::Note, serde_json::json!([3, a, b, ""])),
+        };
+        cargo.push(one);
+        told.push(line);
+    }
+    let out = testing::run_python(&python, script, &[Json::from(told).to_string().as_ref()]);
+    let want: Vec<String> = serde_json::from_str(&out).unwrap();
+    for (kind, want) in [MessageType::Data, MessageType::Request, MessageType::Reply].into_iter().zip(want) {
+        let words: Vec<_> = cargo.iter().filter_map(|c| c.word(kind, 77)).collect();
+        let mut ours = Vec::new();
+        format(&mut ours, kind, 1_700_000_123, &words).unwrap();
+        assert!(words.len() > 50 && ours == hex(&want), "{kind}");
+    }
+}

@@ -16,9 +16,17 @@ use pacman::{log, message};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const ROLE: &str = "HYPERSLAB_TEST_KILLED_FOLLOWER";
+
+/// One test at a time: a process that one test starts inherits, until it runs its own program, the files and locks that
+/// another one has just closed.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn append(raw: &Path, range: std::ops::Range<u64>) {
     let mut log = LogWriter::open_or_create(raw, &LogOptions::default()).unwrap();
@@ -70,6 +78,7 @@ assert len(hf.from_file(sys.argv[1], end=50)["packets"]) == 50
 
 #[test]
 fn a_table_grows_with_its_log_and_is_continued() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let (raw, out) = (dir.path().join("raw.h5"), dir.path().join("packets.h5"));
     append(&raw, 0..1);
@@ -115,6 +124,7 @@ fn follower_process() {
 
 #[test]
 fn a_killed_follower_is_continued() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let (raw, out) = (dir.path().join("raw.h5"), dir.path().join("packets.h5"));
     append(&raw, 0..10);
@@ -145,6 +155,7 @@ fn a_killed_follower_is_continued() {
 
 #[test]
 fn only_its_own_table_is_continued() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let (raw, out, other) =
         (dir.path().join("raw.h5"), dir.path().join("packets.h5"), dir.path().join("other.h5"));
@@ -185,6 +196,7 @@ fn only_its_own_table_is_continued() {
 
 #[test]
 fn a_bad_message_ends_the_table_before_it() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let (raw, out) = (dir.path().join("raw.h5"), dir.path().join("packets.h5"));
     let mut messages: Vec<_> = (0..300).map(message).collect();

@@ -121,7 +121,7 @@ fn field(p: &Packet, name: &str) -> u64 {
         "receipt_timestamp" => p.receipt_timestamp.into(),
         "reset_sample_flag" => p.reset_sample_flag.into(),
         "cds_flag" => p.cds_flag.into(),
-        other => panic!("{other}"),
+        other => unreachable!("{other}"),
     }
 }
 

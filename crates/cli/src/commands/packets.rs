@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
     /// Keep the table up to date with a log that another process is writing
-    #[arg(long, conflicts_with = "jobs")]
+    #[arg(long)]
     follow: bool,
     /// Replace OUT when it exists
     #[arg(long, short)]

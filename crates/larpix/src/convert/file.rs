@@ -34,6 +34,17 @@ pub(super) fn chunk_rows(messages: u64) -> u32 {
     u32::try_from(rows.next_power_of_two()).unwrap_or(1024)
 }
 
+/// Says what the types of packets are, once the dataset is there.
+///
+/// # Errors
+/// `Usage` when it is not.
+pub(super) fn describe(writer: &mut Writer, format: TableFormat) -> Result<()> {
+    match format {
+        TableFormat::V2_4 => writer.attribute(PACKETS, "packet_types", &Value::from(PACKET_TYPES)),
+        TableFormat::V3_0 => Ok(()),
+    }
+}
+
 /// Seconds since 1970.
 pub(super) fn now() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
@@ -62,15 +73,22 @@ impl Surroundings {
     /// # Errors
     /// `Invalid`, `Limit`, `Io`.
     pub(super) fn of(raw: &Path, notes: &mut Vec<String>) -> Result<Surroundings> {
-        let read = || -> Result<Surroundings> {
+        let mut read = || -> Result<Surroundings> {
             let limits = Limits::default();
             let file = File::open(raw)?;
             let mut header = file.attributes(META, &limits)?;
             header.retain(|(name, _)| !OF_THE_LOG.contains(&name.as_str()));
             let daq_configs = match file.attributes(DAQ_CONFIGS, &limits) {
                 Ok(attributes) => {
-                    let view = file.read(DAQ_CONFIGS, &Selection::ALL, &limits)?;
-                    Some((view.into_owned()?, attributes))
+                    let view = file.read(DAQ_CONFIGS, &Selection::ALL, &limits);
+                    match view.and_then(|v| v.into_owned()) {
+                        Ok(view) => Some((view, attributes)),
+                        Err(e) if e.kind() == Kind::Unsupported => {
+                            notes.push(format!("{DAQ_CONFIGS} is not carried over: {e}"));
+                            None
+                        }
+                        Err(e) => return Err(e),
+                    }
                 }
                 Err(e) if e.kind() == Kind::Usage => None,
                 Err(e) => return Err(e),
@@ -94,8 +112,10 @@ impl Surroundings {
         Ok(found)
     }
 
-    /// Writes it, and the datasets that a packet file has, around the packets that are there; `more` are further
-    /// attributes of the header.
+    /// Writes it, and the datasets that a packet file has besides packets; `more` are further attributes of the header.
+    ///
+    /// # Errors
+    /// `Unsupported` for what cannot be written, `Io`.
     pub(super) fn write(
         self,
         writer: &mut Writer,
@@ -113,9 +133,6 @@ impl Surroundings {
         let taken = |name: &str| more.iter().any(|(n, _)| *n == name);
         for (name, value) in self.header.iter().filter(|(name, _)| !taken(name)) {
             writer.attribute(HEADER, name, value)?;
-        }
-        if format == TableFormat::V2_4 {
-            writer.attribute(PACKETS, "packet_types", &Value::from(PACKET_TYPES))?;
         }
         writer.rows("/messages", &messages_dtype(), 128)?.finish()?;
         writer.rows("/configs", &configs_dtype()?, 64)?.finish()?;

@@ -5,13 +5,14 @@
 //! attribute `raw_messages` of `/_header`. So a table can always be continued where it ends, whatever ended it: with
 //! the message of that number.
 
+use super::blocks::{Blocks, stops, why};
 use super::file::{self, HEADER, PACKETS, Surroundings};
 use super::{Options, Report, Skipped, in_message};
 use crate::log::{LogReader, Messages};
 use crate::packet::Asic;
 use crate::packets::{PacketRows, RowForm, double};
 use crate::pacman::Check;
-use hyperslab_core::{Error, Kind, Limits, Result, Value};
+use hyperslab_core::{Error, Kind, Limits, Result, Source as _, Value};
 use hyperslab_hdf5::File;
 use hyperslab_hdf5::append::{self, Appender, Existing, Names};
 use hyperslab_hdf5::write::Writer;
@@ -28,6 +29,8 @@ const NAMES: Names<'static> = Names { columns: &["packets"], group: Some((HEADER
 
 /// Rows of a chunk: small enough that a table of a quiet run is small.
 const CHUNK_ROWS: u32 = 4096;
+/// Messages that are caught up with before it is asked whether to go on.
+const SLICE: u64 = 64 << 10;
 /// How long nothing may come before it is asked whether to go on.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -55,12 +58,12 @@ pub fn follow(
     let existing = Existing::open(out, &NAMES, false)?;
     let mut table = existing.resume(append::Options::default()).map_err(|e| e.file(out))?;
     let path = log.path().to_path_buf();
+    let mut ended = catch_up(&log, &mut table, options, &mut at, &mut report, go_on);
     let mut total = log.len();
-    let mut ended = Ok(());
     let mut following = log.follow(at, Some(PAUSE));
     let mut messages = Messages::new();
     let mut rows = PacketRows::of(options.form);
-    while go_on(at, total.max(at)) {
+    while ended.is_ok() && go_on(at, total.max(at)) {
         match following.next_into(&mut messages) {
             Ok(false) => continue,
             Ok(true) => {}
@@ -74,18 +77,45 @@ pub fn follow(
         report.messages += at - first;
         report.rows += rows.len();
         total = following.position();
-        if let Err(e) = publish(&mut table, &rows, at).map_err(|e| e.file(out)) {
-            ended = Err(e);
-            break;
-        }
-        if let Err(e) = decoded {
+        ended = publish(&mut table, &rows, at);
+        if let (true, Err(e)) = (ended.is_ok(), decoded) {
             ended = Err(in_message(e, &path, at));
+        }
+    }
+    let closed = table.close(at as f64);
+    ended.and(closed.map_err(|e| e.file(out)))?;
+    Ok(report)
+}
+
+/// Publishes the packets of the messages that are there already, decoded by several threads. Ends early where one cannot
+/// be decoded, which is then looked at by itself.
+fn catch_up(
+    log: &LogReader,
+    table: &mut Appender,
+    options: &Options,
+    at: &mut u64,
+    report: &mut Report,
+    go_on: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<()> {
+    while *at < log.len() && go_on(*at, log.len()) {
+        let range = *at..log.len().min(at.saturating_add(SLICE));
+        let mut published = Ok(());
+        let decoded = Blocks::new(log, range, options.form, options.check).each(options.threads(), |block| {
+            let done = *at + block.messages;
+            if let Err(e) = publish(table, &block.rows, done) {
+                published = Err(e);
+                return Err(Error::usage("nothing more is published"));
+            }
+            *at = done;
+            report.add(&block);
+            Ok(block.rows)
+        });
+        published?;
+        if decoded.is_err() {
             break;
         }
     }
-    let closed = table.close(at as f64).map_err(|e| e.file(out));
-    ended.and(closed)?;
-    Ok(report)
+    Ok(())
 }
 
 /// Makes the rows of the messages up to the first that cannot be decoded; `at` becomes its position.
@@ -102,7 +132,7 @@ fn decode(
     for (io_group, message) in messages {
         let before = (rows.skipped(), rows.miscounted());
         match rows.push(io_group, message, check) {
-            Err(e) if super::blocks::stops(&e, check) => {
+            Err(e) if stops(&e, check) => {
                 done = Err(e);
                 break;
             }
@@ -111,7 +141,7 @@ fn decode(
                 skipped.first.get_or_insert_with(|| (*at, e.to_string()));
             }
             Ok(_) if (rows.skipped(), rows.miscounted()) != before => {
-                skipped.first.get_or_insert_with(|| (*at, super::blocks::why(message)));
+                skipped.first.get_or_insert_with(|| (*at, why(message)));
             }
             Ok(_) => {}
         }
@@ -128,7 +158,11 @@ fn publish(table: &mut Appender, rows: &PacketRows, position: u64) -> Result<()>
         table.push(0, row)?;
     }
     // A log of more than 2^53 messages does not fit any disk.
-    table.publish(position as f64).map(drop)
+    let published = table.publish(position as f64).map(drop);
+    match table.storage().name() {
+        Some(name) => published.map_err(|e| e.file(name)),
+        None => published,
+    }
 }
 
 /// A table without rows.
@@ -140,7 +174,8 @@ fn begin(raw: &Path, log: &LogReader, out: &Path, options: &Options, report: &mu
         writer.growing(PACKETS, &format.dtype(), CHUNK_ROWS)?;
         let mut more = vec![(POSITION, Value::Float(0.0)), (ASIC, Value::from(asic(options.form)))];
         more.extend(log.info().created.map(|t| (LOG_CREATED, Value::Float(t))));
-        around.write(&mut writer, format, &more)
+        around.write(&mut writer, format, &more)?;
+        file::describe(&mut writer, format)
     };
     write().map_err(|e| e.file(out))?;
     writer.finish()

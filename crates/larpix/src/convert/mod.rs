@@ -30,10 +30,20 @@ pub struct Options {
     pub form: RowForm,
     /// What happens to a message or word that cannot be decoded: an error, or it is left out and counted.
     pub check: Check,
-    /// Threads that decode; one more writes. 0 for as many as there are processors.
+    /// Threads that decode; one more writes. 0 for as many as there are processors, 16 at most.
     pub jobs: usize,
     /// Replaces a file that is there.
     pub replace: bool,
+}
+
+impl Options {
+    fn threads(&self) -> usize {
+        match self.jobs {
+            // More of them than one thread can write for would only take memory.
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(16),
+            n => n,
+        }
+    }
 }
 
 /// What a conversion did.
@@ -47,6 +57,14 @@ pub struct Report {
     pub skipped: Skipped,
     /// What of the log's other contents could not be carried over, and why.
     pub notes: Vec<String>,
+}
+
+impl Report {
+    fn add(&mut self, block: &Block) {
+        self.rows += block.rows.len();
+        self.messages += block.messages;
+        self.skipped.add(&block.skipped);
+    }
 }
 
 /// What lenient decoding left out or overlooked.
@@ -68,12 +86,12 @@ impl Skipped {
         self.messages == 0 && self.words == 0 && self.miscounted == 0
     }
 
-    fn add(&mut self, later: Skipped) {
+    fn add(&mut self, later: &Skipped) {
         self.messages += later.messages;
         self.words += later.words;
         self.miscounted += later.miscounted;
         if self.first.is_none() {
-            self.first = later.first;
+            self.first.clone_from(&later.first);
         }
     }
 }
@@ -97,25 +115,21 @@ pub fn convert(
     let mut report = Report::default();
     let around = Surroundings::of(raw, &mut report.notes)?;
     let format = options.form.format();
+    // First what may be refused, then the work.
+    around.write(&mut writer, format, &[]).map_err(|e| e.file(out))?;
     let total = log.len();
     let mut rows =
         writer.rows(file::PACKETS, &format.dtype(), file::chunk_rows(total)).map_err(|e| e.file(out))?;
-    let jobs = match options.jobs {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        n => n,
-    };
     let blocks = Blocks::new(&log, 0..total, options.form, options.check);
     let mut take = |rows: &mut RowsWriter<'_>, block: Block| -> Result<PacketRows> {
         rows.push(block.rows.bytes()).map_err(|e| e.file(out))?;
-        report.rows += block.rows.len();
-        report.messages += block.messages;
-        report.skipped.add(block.skipped);
+        report.add(&block);
         progress(report.messages, total);
         Ok(block.rows)
     };
-    blocks.each(jobs, |block| take(&mut rows, block))?;
+    blocks.each(options.threads(), |block| take(&mut rows, block))?;
     rows.finish().map_err(|e| e.file(out))?;
-    around.write(&mut writer, format, &[]).map_err(|e| e.file(out))?;
+    file::describe(&mut writer, format).map_err(|e| e.file(out))?;
     writer.finish()?;
     Ok(report)
 }
