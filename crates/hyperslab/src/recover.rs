@@ -62,7 +62,7 @@ fn pack(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Recovered> 
     if let (Ok(a), Ok(b)) = (path.canonicalize(), out.canonicalize())
         && a == b
     {
-        return Err(Error::usage("is the damaged file itself, which is never written").file(out));
+        return Err(Error::usage("is the file that is read, which is never written").file(out));
     }
     let limits = &options.limits;
     let input = Nco::open(FileSource::open(path)?, limits)?;

@@ -129,7 +129,8 @@ impl<'h, 's> Heap<'h, 's> {
 
     fn read(&self, address: u64) -> Result<Collection> {
         let wrong = |why: String| Error::invalid(why).reading("global heap collection").at(address);
-        let head = self.input.read(address, HEADER as u64)?;
+        let head = self.input.read(address, HEADER as u64);
+        let head = head.map_err(|e| e.reading("global heap collection").at(address))?;
         let stated = collection_size(&head, Sizes::STANDARD, address);
         let rest = self.input.len.saturating_sub(address);
         let len = stated.as_ref().map_or(HEADLESS, |n| *n).min(rest);

@@ -98,7 +98,7 @@ pub(super) fn apart(path: &Path, out: &Path, replace: bool) -> Result<()> {
         _ => false,
     };
     if same {
-        return Err(Error::usage("is the damaged file itself, which is never written").file(out));
+        return Err(Error::usage("is the file that is read, which is never written").file(out));
     }
     hyperslab_core::output::place(out, replace).map(drop)
 }
