@@ -1,23 +1,12 @@
 """larpix-control: append messages to a raw log, 1,000 or 10,000 a call; seconds for one message."""
 
 import os
-import struct
 import time
 
 import larpix.format.rawhdf5format as raw
 
 import _time
-
-
-def messages(folder):
-    with open(os.path.join(folder, "messages.bin"), "rb") as f:
-        data = f.read()
-    out, at = [], 0
-    while at < len(data):
-        (size,) = struct.unpack_from("<I", data, at)
-        out.append(data[at + 4 : at + 4 + size])
-        at += 4 + size
-    return out
+from _messages import messages
 
 
 def append(count, calls):

@@ -5,6 +5,7 @@
 mod hdf5;
 mod image;
 mod log;
+mod log_read;
 mod log_tools;
 mod nco;
 mod npy;
@@ -60,6 +61,11 @@ fn run(args: &[String]) -> Result<()> {
         "image-serialize" => image::serialize(folder)?,
         "log-append" => log::append(folder)?,
         "log-merge" => log_tools::merge_two(folder)?,
+        "log-follow" => return print(log_read::follow(folder)?),
+        "log-len" => log_read::len(folder)?,
+        "log-open" => log_read::open(folder)?,
+        "log-read" => log_read::read(folder)?,
+        "log-read-copied" => log_read::read_copied(folder)?,
         "nco-read" => nco::read(folder)?,
         "npy-load" => npy::load(folder)?,
         "packets" => packets::rows(folder, 1)?,

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask test`, `ci`, `fixtures`, `fuzz`, `bench`, `soak`.
+//! The project's tasks: `cargo xtask test`, `ci`, `fixtures`, `fuzz`, `bench`, `soak`, `live`.
 //!
 //! Everything that CI runs is a task here, so what runs there runs on a laptop. A task either does all that it
 //! says or fails with one line that names what is missing: nothing is skipped quietly.
@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod fixtures;
 mod fuzz;
+mod live;
 mod machine;
 mod run;
 mod soak;
@@ -25,6 +26,8 @@ cargo xtask TASK
   fuzz [--seconds N] [TARGET..] runs fuzz targets (default: all of them, 60 s each)
   bench [ROW..]                 us and each peer in turns on the same data, into docs/benchmarks.md
   soak [--seconds N]            what takes long: fuzzing, a thousand kills; into docs/soak.md
+  live [--seconds N]            readers of every kind beside every writer of a log, N seconds each (default: 60);
+                                into docs/live.md
   oracle                        makes the virtual environments and prints the variables that point at them
 ";
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::main(rest),
         "bench" => bench::main(rest),
         "soak" => soak::main(rest),
+        "live" => live::main(rest),
         "oracle" => venv::print(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -55,12 +55,17 @@ pub(crate) struct Count {
     pub(crate) without_corpus: usize,
     /// Lines by which long tests report what they did, `soak: 1000 kills, ..`.
     pub(crate) soak: Vec<String>,
+    /// Table rows of the runs with live readers, `live: | ..`.
+    pub(crate) live: Vec<String>,
 }
 
 impl Count {
     fn add(&mut self, line: &str) {
         if line.starts_with("soak:") {
             self.soak.push(line.trim().to_owned());
+        }
+        if let Some(row) = line.strip_prefix("live:") {
+            self.live.push(row.trim().to_owned());
         }
         let Some(rest) = line.trim().strip_prefix("test result:") else { return };
         for part in rest.split([';', '.']) {

@@ -35,7 +35,18 @@ fn commands_print_what_they_did() {
     {
         std::fs::copy(here.join("../../fixtures/hostile").join(name), dir.path().join(name)).unwrap();
     }
+    std::fs::write(dir.path().join("mask.npy"), mask([true, false, false, true, true])).unwrap();
+    std::fs::write(dir.path().join("short.npy"), mask([true])).unwrap();
     // The only test of this binary: nobody else has a current directory here.
     std::env::set_current_dir(dir.path()).unwrap();
     trycmd::TestCases::new().case(here.join("tests/cmd/*.md"));
+}
+
+/// An NPY file of booleans.
+fn mask<const N: usize>(values: [bool; N]) -> Vec<u8> {
+    let header = format!("{{'descr': '|b1', 'fortran_order': False, 'shape': ({N},), }}");
+    let mut out = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    out.extend_from_slice(format!("{header:<117}\n").as_bytes());
+    out.extend(values.map(u8::from));
+    out
 }

@@ -239,6 +239,22 @@ fn writer_process() {
     }
 }
 
+/// Ends a process, whatever happens.
+struct Killed(std::process::Child);
+
+impl Killed {
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 /// One reader follows a log whose writer is killed again and again.
 #[test]
 fn followers_survive_killed_writers() {
@@ -248,12 +264,12 @@ fn followers_survive_killed_writers() {
     let mut reader = LogReader::open(&path).unwrap();
     let (mut seen, mut buffer) = (0, Messages::new());
     for kill in 1..=5 {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["writer_process", "--exact", "--test-threads=1"])
             .env(ROLE, &path)
             .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+            .spawn();
+        let mut child = child.map(Killed).unwrap();
         let mut follow = reader.follow(seen, Some(Duration::from_millis(200)));
         let mut alive = true;
         loop {
@@ -266,8 +282,7 @@ fn followers_survive_killed_writers() {
                 seen += 1;
             }
             if alive && seen > kill * 1500 {
-                child.kill().unwrap();
-                child.wait().unwrap();
+                child.kill();
                 alive = false;
             }
         }

@@ -186,6 +186,48 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "log-read",
+        what: "read all messages of a log, 206 B each, where they lie",
+        peer: "larpix-control `from_rawfile`",
+        script: Some(("log_read.py", "read")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(10e6),
+        ..ROW
+    },
+    Row {
+        name: "log-read-copied",
+        what: "the same, into memory",
+        peer: "h5py, `msgs[:]` and `msg_headers[:]` of a file held open",
+        script: Some(("log_read.py", "read-h5py")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(5e6),
+        ..ROW
+    },
+    Row {
+        name: "log-open",
+        what: "open a log of 10^6 messages and ask for its length",
+        peer: "larpix-control `len_rawfile` (10^5 messages)",
+        script: Some(("log_read.py", "len")),
+        goal: Goal::AtMost(50e-6),
+        ..ROW
+    },
+    Row {
+        name: "log-len",
+        what: "look again at a log held open and ask for its length",
+        peer: "h5py, `refresh()` and `len` of a file held open with SWMR",
+        script: Some(("log_read.py", "len-h5py")),
+        goal: Goal::AtMost(20e-6),
+        ..ROW
+    },
+    Row {
+        name: "log-follow",
+        what: "commit a message to a log of 10^7 messages, until its follower has it",
+        peer: "the same at 10^3 messages",
+        goal: Goal::Ratio(1.5),
+        heavy: true,
+        ..ROW
+    },
+    Row {
         name: "packets",
         what: "raw log of detector-like messages (5 to 10 words) to a packet file, one thread",
         peer: "larpix-control `parse` and `to_file`, 4,000 messages",

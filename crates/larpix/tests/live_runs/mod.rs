@@ -25,6 +25,12 @@ const WRITER: &str = include_str!("writer.py");
 /// One run at a time: they need the machine for themselves.
 static MACHINE: Mutex<()> = Mutex::new(());
 
+/// Waits until no run has the machine. Also for tests that start processes: one that is just being started holds the
+/// files of all threads for a moment, and with them their locks.
+pub(crate) fn machine() -> MutexGuard<'static, ()> {
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// How long a run takes.
 pub(crate) fn seconds() -> Duration {
     let wanted = std::env::var("HYPERSLAB_SOAK_SECONDS").ok().and_then(|s| s.parse().ok());
@@ -130,7 +136,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(crate) fn start(python: &Path, version: &'static str) -> Readers {
-        let machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+        let machine = machine();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run.h5");
         LogWriter::create(&path, &LogOptions::default()).unwrap().close().unwrap();
