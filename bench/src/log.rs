@@ -1,40 +1,112 @@
-//! Appending to a raw message log: a thousand messages gathered, then committed, again and again.
+//! Appending to a raw message log: messages gathered and committed, by thousands, by hundreds, one by one, through a
+//! queue, and at the end of a long log beside the start of a short one.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use hyperslab_larpix::log::{LogOptions, LogReader, LogWriter};
+use hyperslab_larpix::log::{LogOptions, LogQueue, LogReader, LogWriter, Sync};
 
 use crate::Result;
 
-/// Batches of one round: a million messages, 240 MB.
-const BATCHES: u32 = 1000;
+/// Messages in `messages.bin`.
+const MESSAGES: usize = 1000;
+/// Messages of a long log.
+const LONG: u64 = 10_000_000;
 
-/// Seconds for one message, one number a batch; a commit is part of each batch. The writer stays open, as a
-/// recorder's does.
-pub(crate) fn append(folder: &Path) -> Result<Vec<f64>> {
+fn options(sync: Sync) -> LogOptions {
+    LogOptions { io_version: Some("0.0".into()), sync, ..LogOptions::default() }
+}
+
+/// Seconds for one message, one number for each thousand messages; they are committed `count` at a time, `total` in
+/// all. The writer stays open, as a recorder's does.
+pub(crate) fn append(folder: &Path, count: usize, total: usize, sync: Sync) -> Result<Vec<f64>> {
     let framed = std::fs::read(folder.join("messages.bin"))?;
     let messages = split(&framed)?;
     let path = folder.join("ours.h5");
-    let mut log =
-        LogWriter::create(&path, &LogOptions { io_version: Some("0.0".into()), ..LogOptions::default() })?;
+    let mut log = LogWriter::create(&path, &options(sync))?;
     let mut samples = Vec::new();
-    for _ in 0..BATCHES {
+    for _ in 0..total / MESSAGES {
         let start = Instant::now();
-        log.append_all(messages.iter().map(|message| (1, *message)))?;
-        log.commit()?;
+        for batch in messages.chunks(count) {
+            log.append_all(batch.iter().map(|message| (1, *message)))?;
+            log.commit()?;
+        }
         samples.push(start.elapsed().as_secs_f64() / messages.len() as f64);
     }
     log.close()?;
-    // All of it must be there, and the last message as it was.
-    let reader = LogReader::open(&path)?;
-    let all = u64::from(BATCHES) * messages.len() as u64;
+    check(&path, total, &messages)?;
+    Ok(samples)
+}
+
+/// Seconds for one message, appended one by one to a queue that commits every 10 ms or 256 KiB: a number for every
+/// ten thousand messages and one for the last ones to be committed.
+pub(crate) fn queue(folder: &Path) -> Result<Vec<f64>> {
+    const TOTAL: usize = 2_000_000;
+    let framed = std::fs::read(folder.join("messages.bin"))?;
+    let messages = split(&framed)?;
+    let path = folder.join("ours.h5");
+    let log = LogWriter::create(&path, &options(Sync::None))?;
+    let queue = LogQueue::new(log, |_| {})?;
+    let start = Instant::now();
+    for message in messages.iter().cycle().take(TOTAL) {
+        queue.append(1, message)?;
+    }
+    queue.wait_committed(TOTAL as u64)?;
+    let all = start.elapsed().as_secs_f64() / TOTAL as f64;
+    queue.close()?;
+    let payload: usize = messages.iter().map(|m| m.len()).sum::<usize>() * (TOTAL / messages.len());
+    let size = std::fs::metadata(&path)?.len() as f64 / payload as f64;
+    if size > 1.19 {
+        return Err(format!("the file has {size:.3} times the size of its messages").into());
+    }
+    check(&path, TOTAL, &messages)?;
+    Ok(vec![all])
+}
+
+/// Seconds for one message by hundreds: at the end of a log of ten million, and of one of a thousand.
+pub(crate) fn long(folder: &Path) -> Result<[Vec<f64>; 2]> {
+    let framed = std::fs::read(folder.join("messages.bin"))?;
+    let messages = split(&framed)?;
+    let (short, long) = (folder.join("short.h5"), folder.join("long.h5"));
+    let mut logs =
+        [LogWriter::create(&long, &options(Sync::None))?, LogWriter::create(&short, &options(Sync::None))?];
+    let [log, short_log] = &mut logs;
+    for i in 0..LONG {
+        log.append(1, &i.to_le_bytes())?;
+    }
+    log.commit()?;
+    short_log.append_all(messages.iter().map(|m| (1, *m)))?;
+    short_log.commit()?;
+    let mut samples = [Vec::new(), Vec::new()];
+    let end = Instant::now() + Duration::from_millis(800);
+    while Instant::now() < end {
+        for (log, samples) in logs.iter_mut().zip(&mut samples) {
+            for batch in messages.chunks(100) {
+                let start = Instant::now();
+                log.append_all(batch.iter().map(|m| (1, *m)))?;
+                log.commit()?;
+                samples.push(start.elapsed().as_secs_f64() / batch.len() as f64);
+            }
+        }
+    }
+    for log in logs {
+        log.close()?;
+    }
+    std::fs::remove_file(short)?;
+    std::fs::remove_file(long)?;
+    Ok(samples)
+}
+
+/// All of it must be there, and the last message as it was.
+fn check(path: &Path, total: usize, messages: &[&[u8]]) -> Result<()> {
+    let reader = LogReader::open(path)?;
+    let all = total as u64;
     let last = reader.read(all - 1..all)?;
     if reader.len() != all || last.get(0).map(|(_, bytes)| bytes) != messages.last().copied() {
         return Err("the log does not hold what was appended".into());
     }
-    std::fs::remove_file(&path)?;
-    Ok(samples)
+    std::fs::remove_file(path)?;
+    Ok(())
 }
 
 pub(crate) fn split(mut framed: &[u8]) -> Result<Vec<&[u8]>> {

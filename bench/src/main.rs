@@ -16,6 +16,7 @@ mod time;
 use std::path::Path;
 
 use hyperslab_core::codec::deflate::Backend;
+use hyperslab_larpix::log::Sync;
 use std::process::ExitCode;
 
 /// A benchmark fails with a text for a person.
@@ -59,7 +60,12 @@ fn run(args: &[String]) -> Result<()> {
         "hdf5-list-v18" => hdf5::list(folder, "many-v18.h5")?,
         "image-deserialize" => image::deserialize(folder)?,
         "image-serialize" => image::serialize(folder)?,
-        "log-append" => log::append(folder)?,
+        "log-append" => log::append(folder, 1000, 1_000_000, Sync::None)?,
+        "log-append-hundred" => log::append(folder, 100, 500_000, Sync::None)?,
+        "log-append-one" => log::append(folder, 1, 50_000, Sync::None)?,
+        "log-append-ordered" => log::append(folder, 1000, 100_000, Sync::Ordered)?,
+        "log-append-queue" => log::queue(folder)?,
+        "log-append-long" => return print(log::long(folder)?),
         "log-merge" => log_tools::merge_two(folder)?,
         "log-follow" => return print(log_read::follow(folder)?),
         "log-len" => log_read::len(folder)?,

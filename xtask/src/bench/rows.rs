@@ -176,6 +176,76 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "log-append",
+        what: "the same",
+        peer: "larpix-control, as a ratio",
+        script: Some(("log.py", "append-1000")),
+        goal: Goal::Ratio(1.0 / 30.0),
+        ..ROW
+    },
+    Row {
+        name: "log-append",
+        what: "the same",
+        peer: "h5py, the file held open, flushed after each thousand",
+        script: Some(("log.py", "held-1000")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(8e6),
+        ..ROW
+    },
+    Row {
+        name: "log-append-hundred",
+        what: "append by hundreds",
+        peer: "larpix-control `to_rawfile`, by hundreds",
+        script: Some(("log.py", "append-100")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(3e6),
+        ..ROW
+    },
+    Row {
+        name: "log-append-one",
+        what: "append one by one, each committed",
+        peer: "larpix-control `to_rawfile`, one by one",
+        script: Some(("log.py", "append-1")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(80e3),
+        ..ROW
+    },
+    Row {
+        name: "log-append-one",
+        what: "the same",
+        peer: "h5py, the file held open, flushed after each",
+        script: Some(("log.py", "held-1")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(80e3),
+        ..ROW
+    },
+    Row {
+        name: "log-append-queue",
+        what: "append one by one to a queue that commits every 10 ms or 256 KiB, file at most 1.19x the messages",
+        peer: "larpix-control `to_rawfile`, one by one",
+        script: Some(("log.py", "append-1")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(2e6),
+        ..ROW
+    },
+    Row {
+        name: "log-append-ordered",
+        what: "append by thousands, ordered sync",
+        peer: "larpix-control `to_rawfile`, by thousands, which never syncs",
+        script: Some(("log.py", "append-1000")),
+        unit: Unit::Messages,
+        goal: Goal::Rate(500e3),
+        ..ROW
+    },
+    Row {
+        name: "log-append-long",
+        what: "append by hundreds to a log of 10^7 messages",
+        peer: "the same to one of 10^3",
+        script: None,
+        goal: Goal::Ratio(1.5),
+        ..ROW
+    },
+    Row {
         name: "log-merge",
         what: "join two raw message logs of 206 B messages, the new one on the disk at the end",
         peer: "larpix-control `raw_hdf5_tool.py --merge`",

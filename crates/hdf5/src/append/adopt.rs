@@ -76,17 +76,20 @@ impl<S: Storage> Existing<S> {
             }
         };
         let end = space.take(0)?;
-        let state =
-            State { rows: stored.rows(), eoa: end, end, touched: self.touched_value(), shared: false };
+        // The stated end is ahead from the beginning: a program that opens the file now, be it to read what comes
+        // next or to write without locks, must not take what we are about to write for the end.
+        let eoa = end.saturating_add(options.step).next_multiple_of(8);
+        let state = State { rows: stored.rows(), eoa, end, touched: self.touched_value(), shared: false };
         let mut left = Vec::new();
         page.emit(&state, &mut left)?;
         for (array, _) in &arrays {
             Page::emit_array(array, &mut left)?;
         }
-        let head = page.superblock_bytes(end)?;
+        let head = page.superblock_bytes(eoa)?;
         writes.push(Write { at, bytes: left.clone() });
-        switch(&self.storage, options.sync, end.max(size), &writes, &self.head, &head)?;
-        self.appender(Parts { page, state, arrays, left }, options)
+        let len = eoa.saturating_add(options.step).max(size);
+        switch(&self.storage, options.sync, len, &writes, &self.head, &head)?;
+        self.appender(Parts { page, state, arrays, left, unclear: size }, options)
     }
 
     /// The new index of a column: all chunks that exist, the last one raw when rows are free in it.

@@ -56,7 +56,7 @@ impl<S: Storage> Existing<S> {
         if !same || state.end > eoa {
             return Ok(None);
         }
-        Ok(Some(Parts { page, state, arrays, left }))
+        Ok(Some(Parts { page, state, arrays, left, unclear: size }))
     }
 
     /// The page as its headers say it is, if they lie as in a page.

@@ -184,8 +184,8 @@ impl<S: Storage> Existing<S> {
             scratch: Vec::new(),
         };
         // A file that its writer did not close can hold what was never published.
-        if appender.state.eoa != file_len {
-            appender.clear_unpublished()?;
+        if appender.state.eoa != parts.unclear {
+            appender.clear_unpublished(parts.unclear)?;
         }
         Ok(appender)
     }
@@ -199,13 +199,15 @@ pub(super) struct Parts {
     pub(super) arrays: Vec<(Array, Run)>,
     /// The bytes of the page.
     pub(super) left: Vec<u8>,
+    /// Up to here unused space may hold something.
+    pub(super) unclear: u64,
 }
 
 impl<S: Storage> Appender<S> {
     /// Clears what a killed writer wrote and did not publish: rows in slots that wait for rows, and whatever lies
     /// beyond the used space. No reader looks at either, so any part of this may be lost. But chunks are assigned
     /// in the belief that unused space is zero, and a library that overwrites a slot first frees what it refers to.
-    pub(super) fn clear_unpublished(&mut self) -> Result<()> {
+    pub(super) fn clear_unpublished(&mut self, to: u64) -> Result<()> {
         for column in &self.columns {
             let chunk_bytes = column.chunk_rows.saturating_mul(column.width);
             let first = self.state.rows / column.chunk_rows.max(1);
@@ -222,7 +224,7 @@ impl<S: Storage> Appender<S> {
                 skip = 0;
             }
         }
-        self.clear(self.state.end, self.file_len)
+        self.clear(self.state.end, to)
     }
 
     /// Makes bytes zero, writing only where they are not.

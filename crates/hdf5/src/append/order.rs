@@ -113,7 +113,7 @@ impl<S: Storage> Appender<S> {
         }
         self.look()?;
         if self.unfinished {
-            self.clear_unpublished()?;
+            self.clear_unpublished(self.file_len)?;
         }
         self.put_page(closed)?;
         if self.page.at != 0 {

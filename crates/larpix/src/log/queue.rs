@@ -247,6 +247,8 @@ impl LogQueue {
         let sequence = {
             let mut state = self.shared.lock();
             state.flush = true;
+            // What the last try came to is of no interest: this one is waited for.
+            state.failure = None;
             self.shared.work.notify_one();
             state.appended
         };

@@ -1,18 +1,19 @@
 //! `slab log append`: messages from standard input into a log that others may be reading.
 //!
-//! A thread waits for the input, so that what has come is committed in time also while nothing more comes, and so
-//! that a signal ends the recording as the end of the input does: everything that was read is committed.
+//! A thread reads the input into a queue, from which another commits: in time also while nothing more comes. A signal
+//! ends the recording as the end of the input does: everything that was read is committed.
 
 use super::Framing;
-use super::frames::{Block, Frames};
-use crate::exit::{Answer, Outcome, Stop};
+use super::frames::Frames;
+use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
-use hyperslab::larpix::log::{LogOptions, LogWriter, Sync};
+use hyperslab::larpix::log::{LogEvent, LogOptions, LogQueue, LogWriter, Sync};
 use hyperslab::{Error, Result};
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 /// Append messages from standard input to a log, making it if needed
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,12 @@ pub(super) struct Args {
     /// Print the number of committed messages after each commit
     #[arg(long)]
     ack: bool,
+    /// Write also to NFS, Lustre, GPFS and the like, where a second writer is not kept out
+    #[arg(long)]
+    force: bool,
+    /// Continue a log that is marked as open by a writer that no longer runs
+    #[arg(long)]
+    take_over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -56,13 +63,16 @@ enum SyncName {
     Durable,
 }
 
-/// What the recording waits for.
+/// What ends the recording.
 enum Event {
-    Messages(Block),
     /// The input is over, well or not.
     End(Result<()>),
     /// A signal asked to stop.
     Stop,
+    /// A commit did not succeed.
+    Failed(Error),
+    /// The acknowledgement could not be printed.
+    Output(std::io::Error),
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
@@ -75,103 +85,76 @@ pub(super) fn run(args: &Args) -> Outcome {
             SyncName::Durable => Sync::Durable,
         },
         commit_bytes: args.commit_bytes,
+        commit_interval: Some(Duration::from_millis(args.commit_ms)),
+        force: args.force,
+        take_over: args.take_over,
         ..LogOptions::default()
     };
-    let (sender, events) = sync_channel(4);
+    let (sender, events) = channel();
     let stop = sender.clone();
     ctrlc::set_handler(move || drop(stop.send(Event::Stop)))
         .map_err(|e| Error::usage(format!("cannot listen for signals: {e}")))?;
     let is_new = !args.file.exists();
-    let log = LogWriter::open_or_create(&args.file, &options)?;
-    let (framing, io_group) = (args.framing, args.io_group);
-    std::thread::spawn(move || read(framing, io_group, &sender));
-    let mut recording = Recording { acknowledged: log.committed(), log, ack: args.ack };
-    let interval = Duration::from_millis(args.commit_ms);
+    let mut log = LogWriter::open_or_create(&args.file, &options)?;
+    log.take_warnings().iter().for_each(|w| exit::note(w));
+    let queue = Arc::new(LogQueue::new(log, tell(args.ack, sender.clone()))?);
+    let (framing, io_group, reading) = (args.framing, args.io_group, Arc::clone(&queue));
+    std::thread::spawn(move || {
+        // Nobody listens when the recording is over.
+        let _ = sender.send(Event::End(read(framing, io_group, &reading)));
+    });
+    let ended: Outcome<()> = match events.recv() {
+        Ok(Event::End(end)) => end.map_err(Stop::from),
+        Ok(Event::Stop) | Err(_) => Ok(()),
+        Ok(Event::Failed(e)) => Err(e.into()),
+        Ok(Event::Output(e)) => Err(e.into()),
+    };
     // Whatever ends the recording, what was read is committed before it is reported.
-    let ended = recording.record(&events, interval);
-    let (committed, closed) = recording.close();
-    if is_new && committed == 0 && matches!(ended, Err(Stop::Error(_))) {
+    let closed = queue.close();
+    if is_new && queue.committed() == 0 && matches!(ended, Err(Stop::Error(_))) {
         // The first thing that came was no message: a log that was made for it says nothing.
         let _ = std::fs::remove_file(&args.file);
     }
     ended?;
     closed?;
-    Ok(Answer::Yes)
+    // An acknowledgement of the last commit that could not be printed.
+    match events.try_iter().find_map(|e| if let Event::Output(e) = e { Some(e) } else { None }) {
+        Some(e) => Err(e.into()),
+        None => Ok(Answer::Yes),
+    }
 }
 
-/// Reads the input to its end and hands it on; ends when nobody takes it.
-fn read(framing: Framing, io_group: u8, sender: &SyncSender<Event>) {
+/// Reads the input to its end and hands it on.
+fn read(framing: Framing, io_group: u8, queue: &LogQueue) -> Result<()> {
     let mut frames = Frames::new(std::io::stdin().lock(), framing, io_group);
     loop {
         let (block, end) = frames.next_block();
-        let over = block.is_empty() || end.is_err();
-        if !block.is_empty() && sender.send(Event::Messages(block)).is_err() {
-            return;
-        }
-        if over {
-            let _ = sender.send(Event::End(end));
-            return;
+        queue.append_all(block.iter())?;
+        end?;
+        if block.is_empty() {
+            return Ok(());
         }
     }
 }
 
-struct Recording {
-    log: LogWriter,
-    ack: bool,
-    /// What was last printed.
-    acknowledged: u64,
-}
-
-impl Recording {
-    fn record(&mut self, events: &Receiver<Event>, interval: Duration) -> Outcome<()> {
-        // When the oldest message that waits must be committed.
-        let mut due: Option<Instant> = None;
-        loop {
-            let event = match due {
-                None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
-            };
-            match event {
-                Ok(Event::Messages(block)) => {
-                    for (io_group, message) in block.iter() {
-                        self.log.append(io_group, message)?;
-                        self.acknowledge()?;
+/// Prints what the queue tells, and hands on what ends the recording.
+fn tell(mut ack: bool, events: Sender<Event>) -> impl FnMut(LogEvent) + Send {
+    move |event| match event {
+        LogEvent::Committed(count) if ack => {
+            let mut out = output::bytes();
+            match writeln!(out, "{count}").and_then(|()| out.flush()) {
+                Ok(()) => {}
+                Err(e) => {
+                    ack = false;
+                    // Nobody listens any more: that is no reason to stop recording.
+                    if e.kind() != std::io::ErrorKind::BrokenPipe {
+                        let _ = events.send(Event::Output(e));
                     }
                 }
-                Ok(Event::End(end)) => return Ok(end?),
-                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if due.is_some_and(|at| Instant::now() >= at) {
-                self.log.commit()?;
-                self.acknowledge()?;
-            }
-            due = match self.log.gathered() {
-                0 => None,
-                _ => due.filter(|at| Instant::now() < *at).or_else(|| Some(Instant::now() + interval)),
-            };
-        }
-    }
-
-    /// Prints how many messages are committed, when that has changed.
-    fn acknowledge(&mut self) -> Outcome<()> {
-        let committed = self.log.committed();
-        if self.ack && self.acknowledged != committed {
-            self.acknowledged = committed;
-            let mut out = output::bytes();
-            match writeln!(out, "{committed}").and_then(|()| out.flush()) {
-                // Nobody listens any more: that is no reason to stop recording.
-                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => self.ack = false,
-                written => written?,
             }
         }
-        Ok(())
-    }
-
-    /// Commits what waits; how many messages there are then.
-    fn close(mut self) -> (u64, Outcome<()>) {
-        let committed = self.log.commit().map_err(Stop::from).and_then(|_| self.acknowledge());
-        let count = self.log.committed();
-        (count, committed.and_then(|()| Ok(self.log.close()?)))
+        LogEvent::Warning(warning) => exit::note(&warning),
+        LogEvent::Failed(e) => drop(events.send(Event::Failed(e))),
+        _ => {}
     }
 }
