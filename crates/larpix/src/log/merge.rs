@@ -6,7 +6,7 @@
 use super::columns::{HEADERS, HeaderRow, MSGS, NAMES};
 use super::fresh::{Meta, NewLog};
 use super::reader::LogInfo;
-use super::recover::apart;
+use super::recover::{Take, apart};
 use super::version::{LATEST, Version};
 use super::writer::not_a_log;
 use hyperslab_core::source::FileSource;
@@ -183,7 +183,7 @@ impl Copy {
         &mut self,
         input: &Input,
         range: Range<u64>,
-        take: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>,
+        take: Take<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
         let hint = |e: Error| match e.kind() {

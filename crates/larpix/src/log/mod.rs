@@ -46,7 +46,7 @@ pub use merge::{Merged, merge};
 pub use messages::Messages;
 pub use queue::{LogEvent, LogQueue};
 pub use reader::{LogInfo, LogReader};
-pub use recover::{Dialect, Loss, RecoverOptions, Report, Salvage, check, recover};
+pub use recover::{Dialect, Loss, RecoverOptions, Report, Salvage, Take, check, recover};
 pub use rows::Rows;
 pub use split::{Split, SplitAt, split};
 pub use stats::{LogStats, State};

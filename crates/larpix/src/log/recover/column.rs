@@ -150,7 +150,7 @@ impl Column {
         let len = bytes.len() as u64;
         match beside {
             None => {
-                if len == 0 || len % REFERENCE != 0 {
+                if len == 0 || !len.is_multiple_of(REFERENCE) {
                     return Err(none());
                 }
                 let rows = bytes.chunks_exact(REFERENCE as usize).filter_map(reference);

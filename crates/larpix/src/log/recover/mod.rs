@@ -32,6 +32,7 @@ use hyperslab_core::source::FileSource;
 use hyperslab_core::{Error, Limits, Result, Source};
 use input::Input;
 use rows::Rows;
+pub use rows::Take;
 use std::path::Path;
 
 /// How a log is recovered.
@@ -138,7 +139,7 @@ impl<'s> Salvage<'s> {
     ///
     /// # Errors
     /// What `take` returns; `Limit`.
-    pub fn into_each(self, take: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>) -> Result<Report> {
+    pub fn into_each(self, take: Take<'_>) -> Result<Report> {
         let Salvage { input, rows, mut report, meta, .. } = self;
         report.left_out.extend(meta.left.iter().map(|name| format!("/meta@{name}")));
         let mut heap = Heap::new(&input);

@@ -12,7 +12,7 @@ use hyperslab_core::{Dtype, Error, Kind, Result};
 use std::ops::Range;
 
 /// Takes each message: its header row, its bytes.
-pub(super) type Take<'t> = &'t mut dyn FnMut(&[u8], &[u8]) -> Result<()>;
+pub type Take<'t> = &'t mut dyn FnMut(&[u8], &[u8]) -> Result<()>;
 
 /// What is to be handed out.
 pub(super) struct Rows {

@@ -28,7 +28,7 @@ impl Scan {
     /// # Errors
     /// `Limit`, `Io`.
     pub(super) fn run(input: &Input<'_>, heap: &mut Heap<'_, '_>) -> Result<Scan> {
-        let finders = [b"GCOL", b"OHDR", b"EAHD"].map(|s| Finder::new(s));
+        let finders = [b"GCOL", b"OHDR", b"EAHD"].map(Finder::new);
         let mut out = Scan::default();
         let mut at = 0;
         let mut hits = Vec::new();

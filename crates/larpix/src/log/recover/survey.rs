@@ -301,7 +301,7 @@ impl Survey {
                     out.keys.push((address, position));
                 }
             }
-            if out.keys.len() > before && collection.len() % PAGE == 0 {
+            if out.keys.len() > before && collection.len().is_multiple_of(PAGE) {
                 out.shared.push(address);
             }
         }
