@@ -253,7 +253,6 @@ pub(super) const ROWS: &[Row] = &[
         unit: Unit::Messages,
         goal: Goal::Ratio(1.0 / 100.0),
         heavy: true,
-        ..ROW
     },
     Row {
         name: "log-read",

@@ -56,7 +56,11 @@ fn lines(s: &LogStats) -> Vec<(&'static str, String)> {
     if let Some((low, high)) = s.lengths {
         out.push(("lengths", format!("{low} to {high} B, {:.1} on average", per(s.bytes as f64))));
     }
-    let groups: Vec<String> = s.groups.iter().map(|(g, n)| format!("{g} ({n})")).collect();
+    const GROUPS: usize = 8;
+    let mut groups: Vec<String> = s.groups.iter().take(GROUPS).map(|(g, n)| format!("{g} ({n})")).collect();
+    if s.groups.len() > GROUPS {
+        groups.push(format!("and {} more", s.groups.len() - GROUPS));
+    }
     if !groups.is_empty() {
         out.push(("io_groups", groups.join(", ")));
     }

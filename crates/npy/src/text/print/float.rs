@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn together_as_one_by_one() {
-        let longest = -9_007_199_254_740_993.5e-4;
+        let longest = -1.0 / 3000.0;
         let usual = [0.0, -0.0, 1.0, 0.1, longest, 123_456.789, 9_999_999_999_999_998.0, -1e-4];
         let far = [1.0, 2.0, f64::NAN, 4.0, 1e300, 6.0, -0.00001, 8.0];
         for values in [usual, far] {
