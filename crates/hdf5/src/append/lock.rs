@@ -13,8 +13,8 @@ use std::fs::{File, TryLockError};
 /// The locks of a file's only writer.
 #[derive(Debug)]
 pub(super) struct WriterLock {
-    /// A second handle of the same open file: the locks last until it is dropped.
-    _file: File,
+    /// A second handle of the same open file: the locks last until this is dropped.
+    file: File,
 }
 
 impl WriterLock {
@@ -30,22 +30,37 @@ impl WriterLock {
             Err(TryLockError::Error(e)) => return Err(Error::io(e, "cannot lock")),
         }
         let file = file.try_clone().map_err(|e| Error::io(e, "cannot keep the lock"))?;
-        Ok(WriterLock { _file: file })
+        Ok(WriterLock { file })
     }
 }
 
+impl Drop for WriterLock {
+    /// Closing the handles would not do: a process that another thread is starting has copies of them for a moment.
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        let _ = whole_file(&self.file, nix::libc::F_UNLCK);
+        let _ = self.file.unlock();
+    }
+}
+
+/// Takes or gives back the lock on all bytes that belongs to the open file.
 #[cfg(target_os = "linux")]
-fn exclusive(file: &File) -> Result<()> {
+fn whole_file(file: &File, kind: i32) -> nix::Result<i32> {
     use nix::fcntl::{FcntlArg, fcntl};
     use nix::libc;
     let whole = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
+        l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,
         l_pid: 0,
     };
-    match fcntl(file, FcntlArg::F_OFD_SETLK(&whole)) {
+    fcntl(file, FcntlArg::F_OFD_SETLK(&whole))
+}
+
+#[cfg(target_os = "linux")]
+fn exclusive(file: &File) -> Result<()> {
+    match whole_file(file, nix::libc::F_WRLCK) {
         Ok(_) => Ok(()),
         Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => {
             Err(Error::conflict("another writer is appending to this file"))
@@ -83,8 +98,11 @@ mod tests {
         // Closing another handle of the file must not end the lock.
         drop(open(f.path()));
         assert!(WriterLock::take(&b).is_err());
+        // Nor must one that is still open, as a forked process has it, keep the lock.
+        let copy = a.try_clone().unwrap();
         drop((lock, a));
-        WriterLock::take(&b).unwrap();
+        drop(WriterLock::take(&b).unwrap());
+        drop(copy);
     }
 
     #[test]
