@@ -13,7 +13,10 @@ use hyperslab_larpix::log::{
 use serde_json::Value as Json;
 use std::path::Path;
 
-const DAMAGED: &str = include_str!("../../../fixtures/make/fresh/damaged_logs.py");
+const DAMAGED: &str = concat!(
+    include_str!("../../../fixtures/make/_hdf5_edit.py"),
+    include_str!("../../../fixtures/make/fresh/damaged_logs.py")
+);
 
 type Messages = Vec<(u8, Vec<u8>)>;
 

@@ -129,6 +129,24 @@ fn what_both_acknowledged_is_there() {
 
 /// A program that keeps the file open for writing: nothing is acknowledged meanwhile, everything is kept, and
 /// appended when it is gone.
+/// A script that has opened the log with locking off, and holds it until its input ends.
+fn holding(python: &Path, script: &str, path: &Path) -> Child {
+    let mut child = Command::new(python)
+        .arg("-c")
+        .arg(script)
+        .arg(path)
+        .env("HDF5_USE_FILE_LOCKING", "FALSE")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
+        .unwrap();
+    assert_eq!(line.trim(), "open");
+    child
+}
+
 #[test]
 fn a_writer_that_stays_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
@@ -148,19 +166,7 @@ with h5py.File(sys.argv[1], "r+", libver="latest") as f:
     f["msgs"][500:] = np.array([np.frombuffer(m, "u1") for _, m in rows] + [None], dtype=object)[:-1]
     f["msg_headers"][500:] = np.array([(g,) for g, _ in rows], dtype=f["msg_headers"].dtype)
 "#;
-        let mut child = Command::new(&python)
-            .arg("-c")
-            .arg(format!("{}\n{held}", common::PRELUDE))
-            .arg(&path)
-            .env("HDF5_USE_FILE_LOCKING", "FALSE")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
-            .unwrap();
-        assert_eq!(line.trim(), "open");
+        let mut child = holding(&python, &format!("{}\n{held}", common::PRELUDE), &path);
         // The other direction: whoever comes second is told.
         drop(log);
         let e = LogWriter::open(&path, &options).unwrap_err();
@@ -172,18 +178,8 @@ with h5py.File(sys.argv[1], "r+", libver="latest") as f:
         assert_eq!(log.committed(), 600, "HDF5 {version}");
         log.append_all(common::borrowed(&common::messages(600..700))).unwrap();
         // Now it comes while we are there.
-        let mut child = Command::new(&python)
-            .arg("-c")
-            .arg("import h5py, sys; f = h5py.File(sys.argv[1], 'r+', libver='latest'); print('open', flush=True); sys.stdin.readline(); f.close()")
-            .arg(&path)
-            .env("HDF5_USE_FILE_LOCKING", "FALSE")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
-            .unwrap();
+        let held = "import h5py, sys; f = h5py.File(sys.argv[1], 'r+', libver='latest'); print('open', flush=True); sys.stdin.readline(); f.close()";
+        let mut child = holding(&python, held, &path);
         let start = Instant::now();
         let e = log.commit().unwrap_err();
         assert_eq!(e.kind(), Kind::Conflict, "{e}");

@@ -23,6 +23,36 @@ macro_rules! fields {
 }
 use fields;
 
+/// What holds for the 64 bits of a packet as a whole.
+macro_rules! whole {
+    ($packet:ident) => {
+        impl $packet {
+            /// The packet in eight bytes.
+            pub const fn from_bytes(bytes: [u8; 8]) -> $packet {
+                $packet(u64::from_le_bytes(bytes))
+            }
+
+            /// The eight bytes.
+            pub const fn to_bytes(self) -> [u8; 8] {
+                self.0.to_le_bytes()
+            }
+
+            /// Whether the 64 bits hold an odd number of ones, as they must.
+            pub const fn has_valid_parity(self) -> bool {
+                self.0.count_ones() % 2 == 1
+            }
+
+            /// The packet with the parity bit that makes it valid.
+            #[must_use]
+            pub const fn with_valid_parity(self) -> $packet {
+                let rest = self.with_parity(0);
+                rest.with_parity(if rest.has_valid_parity() { 0 } else { 1 })
+            }
+        }
+    };
+}
+use whole;
+
 mod v1;
 mod v2;
 mod v3;

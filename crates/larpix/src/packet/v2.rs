@@ -70,17 +70,9 @@ super::fields! {
     local_fifo_events, with_local_fifo_events: u8 = 44, 2;
 }
 
+super::whole!(PacketV2);
+
 impl PacketV2 {
-    /// The packet in eight bytes.
-    pub const fn from_bytes(bytes: [u8; 8]) -> PacketV2 {
-        PacketV2(u64::from_le_bytes(bytes))
-    }
-
-    /// The eight bytes.
-    pub const fn to_bytes(self) -> [u8; 8] {
-        self.0.to_le_bytes()
-    }
-
     /// The type.
     pub const fn kind(self) -> PacketType {
         match self.packet_type() {
@@ -89,18 +81,6 @@ impl PacketV2 {
             2 => PacketType::ConfigWrite,
             _ => PacketType::ConfigRead,
         }
-    }
-
-    /// Whether the 64 bits hold an odd number of ones, as they must.
-    pub const fn has_valid_parity(self) -> bool {
-        self.0.count_ones() % 2 == 1
-    }
-
-    /// The packet with the parity bit that makes it valid.
-    #[must_use]
-    pub const fn with_valid_parity(self) -> PacketV2 {
-        let rest = self.with_parity(0);
-        rest.with_parity(if rest.has_valid_parity() { 0 } else { 1 })
     }
 }
 
