@@ -18,7 +18,15 @@ fn options(trial: u64) -> LogOptions {
     let sync = [Sync::None, Sync::Ordered, Sync::Durable][(trial % 3) as usize];
     let pair = if trial % 7 == 6 { Pair::Inline } else { Pair::Shared };
     let chunk_rows = if trial.is_multiple_of(2) { 1024 } else { 16 };
-    LogOptions { sync, pair, chunk_rows, commit_bytes: usize::MAX, step: 1 << 20, ..LogOptions::default() }
+    LogOptions {
+        sync,
+        pair,
+        chunk_rows,
+        commit_bytes: usize::MAX,
+        step: 1 << 20,
+        settle: Duration::ZERO,
+        ..LogOptions::default()
+    }
 }
 
 /// Not a test of its own: the process that is killed. It prints what it has acknowledged after every commit.

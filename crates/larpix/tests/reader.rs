@@ -12,7 +12,13 @@ use std::time::{Duration, Instant};
 
 /// Commits by hand alone, with little room ahead, so that files and maps grow often.
 fn options() -> LogOptions {
-    LogOptions { commit_bytes: usize::MAX, step: 1 << 16, chunk_rows: 64, ..LogOptions::default() }
+    LogOptions {
+        commit_bytes: usize::MAX,
+        step: 1 << 16,
+        max_step: 0,
+        chunk_rows: 64,
+        ..LogOptions::default()
+    }
 }
 
 fn write(path: &Path, count: u64) -> LogWriter {

@@ -69,8 +69,13 @@ fn ours(dir: &Path) -> Vec<std::path::PathBuf> {
     };
     for (name, pair) in [("shared", Pair::Shared), ("inline", Pair::Inline)] {
         let path = dir.join("live.h5");
-        let options =
-            LogOptions { pair, step: 1 << 16, io_version: Some("0.0".into()), ..LogOptions::default() };
+        let options = LogOptions {
+            pair,
+            step: 1 << 16,
+            max_step: 0,
+            io_version: Some("0.0".into()),
+            ..LogOptions::default()
+        };
         let mut log = LogWriter::create(&path, &options).unwrap();
         fill(&mut log, 2500);
         let killed = dir.join(format!("killed_{name}.h5"));

@@ -45,6 +45,7 @@ impl<S: Storage> Appender<S> {
         (self.page, self.columns, self.state) = (page, columns, state);
         (self.file_len, self.left, self.head, self.unfinished) = (file_len, left, head, unfinished);
         (self.broken, self.attempted, self.before) = (false, false, state.rows);
+        (self.live, self.page_written) = (false, None);
         self.gather.forget_first(published, state.end);
         Ok(found)
     }

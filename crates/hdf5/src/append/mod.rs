@@ -48,6 +48,7 @@ use array::{Array, Run};
 use gather::Gather;
 use hyperslab_core::{Dtype, Result};
 use page::{Page, State};
+use std::time::{Duration, Instant};
 
 /// What an acknowledged publish has survived when it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -82,11 +83,23 @@ pub struct Options {
     /// How far the file's end is moved ahead of what is written, in bytes. Half of it must be more than is written
     /// while a reader keeps the file open; the space is not taken, and given back on closing.
     pub step: u64,
+    /// How far it is moved ahead at most, where more is written in two seconds than `step`.
+    pub max_step: u64,
+    /// How long readers that are about to read the file in another state than it will have are given: before the
+    /// first publish of a file that was closed, and twice on closing. None needs it to be safe; without it readers of
+    /// other libraries that fall between have an error, and have none when they open the file again.
+    pub settle: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { sync: Sync::default(), pair: Pair::default(), step: 64 << 20 }
+        Options {
+            sync: Sync::default(),
+            pair: Pair::default(),
+            step: 64 << 20,
+            max_step: 4 << 30,
+            settle: Duration::from_millis(10),
+        }
     }
 }
 
@@ -119,6 +132,12 @@ pub struct Appender<S: Storage = FileStorage> {
     attempted: bool,
     /// A publish was begun and not finished: slots hold rows that were never published.
     unfinished: bool,
+    /// Readers find a file that grows.
+    live: bool,
+    /// When the page was last written.
+    page_written: Option<Instant>,
+    /// When the end of file was last moved ahead, and where the used space ended.
+    roomed: Option<(Instant, u64)>,
     gather: Gather,
     scratch: Vec<u8>,
 }

@@ -180,6 +180,9 @@ impl<S: Storage> Existing<S> {
             left: parts.left,
             broken: false,
             unfinished: false,
+            live: false,
+            page_written: None,
+            roomed: None,
             gather,
             scratch: Vec::new(),
         };

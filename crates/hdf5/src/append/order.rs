@@ -15,6 +15,10 @@
 //!    them is left alone unless it changes: a program that has opened the file for writing has marked it there.
 //! 7. Barrier, when a publish must survive a loss of power before it returns.
 //!
+//! A file that was closed first goes live: room, and the shared length, in a publish of no rows; and a closed file is
+//! cut when its page says so. Between these and what comes next readers are given time (`Options::settle`): libraries
+//! read the superblock, the lengths and the data one after the other, and remember what they have read.
+//!
 //! Writes 2 to 4 may be torn or lost without anybody noticing; 1, 3's sector and 6 lie in one page each and are
 //! protected by checksums. Before 1 and after 7 the file is looked at: where another program has changed it, or has
 //! opened it for writing meanwhile, nothing is acknowledged (`contest` goes on from there).
@@ -24,6 +28,8 @@ use super::page::{HEADERS, Page, SECTOR, State};
 use super::{Appender, Pair, Storage, Sync};
 use crate::format::superblock::LEN_V2;
 use hyperslab_core::{Error, Kind, Result};
+use std::thread::sleep;
+use std::time::Instant;
 
 /// What one publish will write, worked out before anything is written.
 struct Plan {
@@ -56,6 +62,9 @@ impl<S: Storage> Appender<S> {
             return Ok(self.state.rows);
         }
         self.look()?;
+        if self.go_live()? {
+            self.look()?;
+        }
         self.before = self.state.rows;
         let plan = self.plan(count)?;
         self.room(plan.end)?;
@@ -72,9 +81,8 @@ impl<S: Storage> Appender<S> {
             self.barrier()?;
         }
         let rows = self.state.rows + count;
-        let shared = self.options.pair == Pair::Shared && self.columns.len() > 1;
         self.attempted = true;
-        self.put_page(State { rows, end, touched: time, shared, ..self.state })?;
+        self.put_page(State { rows, end, touched: time, ..self.state })?;
         self.unfinished = false;
         if self.options.sync == Sync::Durable {
             // The publish is in the file and readers may see it: only its durability is not certain.
@@ -111,6 +119,10 @@ impl<S: Storage> Appender<S> {
         if closed == self.state && self.file_len == end {
             return Ok(());
         }
+        // Who has looked at one length before the last publish looks at the others before they are parted.
+        if let Some(at) = self.page_written {
+            sleep(self.options.settle.saturating_sub(at.elapsed()));
+        }
         self.look()?;
         if self.unfinished {
             self.clear_unpublished(self.file_len)?;
@@ -122,11 +134,34 @@ impl<S: Storage> Appender<S> {
         if self.options.sync != Sync::None {
             self.barrier()?;
         }
-        // A program that has opened the file since then cuts it itself, where it knows the end to be.
-        if self.alone().is_ok() {
-            self.storage.set_len(end)?;
+        if self.file_len != end {
+            // Who has read the end of file of a live file asks for the file's length next, and must find more.
+            sleep(self.options.settle);
+            // A program that has opened the file since then cuts it itself, where it knows the end to be.
+            if self.alone().is_ok() {
+                self.storage.set_len(end)?;
+            }
         }
         if self.options.sync == Sync::Durable { self.barrier() } else { Ok(()) }
+    }
+
+    /// Makes a closed file one that grows, with nothing published yet, and gives readers that found it closed the time
+    /// to look at what they know: its old end, and lengths that each column states by itself. Returns whether it was
+    /// closed.
+    fn go_live(&mut self) -> Result<bool> {
+        let shared = self.options.pair == Pair::Shared && self.columns.len() > 1;
+        // As a killed writer leaves it.
+        self.live |= self.state.shared == shared && self.state.eoa > self.state.end;
+        if self.live {
+            return Ok(false);
+        }
+        self.room(self.state.end)?;
+        if self.state.shared != shared {
+            self.put_page(State { shared, ..self.state })?;
+        }
+        self.live = true;
+        sleep(self.options.settle);
+        Ok(true)
     }
 
     /// Whether the file is as we left it: its length, the page, the superblock. Another program that writes to it
@@ -211,13 +246,22 @@ impl<S: Storage> Appender<S> {
 
     /// 1. Moves the stated end of file, and before it the file's length, ahead of `end`.
     fn room(&mut self, end: u64) -> Result<()> {
-        let step = self.options.step;
-        if end.saturating_add(step / 2) <= self.state.eoa {
+        if end.saturating_add(self.options.step / 2) <= self.state.eoa {
             return Ok(());
         }
-        let eoa = end.saturating_add(step).next_multiple_of(8);
-        let len = eoa.saturating_add(step);
-        self.storage.set_len(len)?;
+        let ahead = |step: u64| {
+            let eoa = end.saturating_add(step).next_multiple_of(8);
+            (eoa, eoa.saturating_add(step))
+        };
+        let wide = self.step();
+        let (mut eoa, mut len) = ahead(wide);
+        let mut moved = self.storage.set_len(len);
+        // A file may have a largest size.
+        if moved.is_err() && wide > self.options.step {
+            (eoa, len) = ahead(self.options.step);
+            moved = self.storage.set_len(len);
+        }
+        moved?;
         self.file_len = len;
         if self.options.sync != Sync::None {
             self.barrier()?;
@@ -232,6 +276,19 @@ impl<S: Storage> Appender<S> {
         self.put(0, 0)?;
         self.state = state;
         Ok(())
+    }
+
+    /// How far the end of file is moved ahead this time: at least twice as much as was written in the last second, as
+    /// far as that can be told, up to a limit.
+    fn step(&mut self) -> u64 {
+        let step = self.options.step;
+        let now = Instant::now();
+        let wide = self.roomed.map_or(0, |(then, end)| {
+            let seconds = now.duration_since(then).as_secs_f64().max(1e-3);
+            (2.0 * self.state.end.saturating_sub(end) as f64 / seconds) as u64
+        });
+        self.roomed = Some((now, self.state.end));
+        step.max(wide.min(self.options.max_step))
     }
 
     /// 3. New blocks, then the sector that makes them known.
@@ -298,6 +355,7 @@ impl<S: Storage> Appender<S> {
         self.page.emit(&state, &mut self.scratch)?;
         let same = self.page.at == 0 && self.scratch.starts_with(&self.head);
         self.put(0, if same { LEN_V2 } else { 0 })?;
+        self.page_written = Some(Instant::now());
         self.state = state;
         Ok(())
     }

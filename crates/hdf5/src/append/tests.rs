@@ -50,7 +50,7 @@ pub(super) fn message(i: u64) -> Vec<u8> {
 }
 
 pub(super) fn options(sync: Sync, pair: Pair) -> Options {
-    Options { sync, pair, step: 256 << 10 }
+    Options { sync, pair, step: 256 << 10, max_step: 256 << 10, settle: Duration::ZERO }
 }
 
 pub(super) fn gather<S: Storage>(a: &mut Appender<S>, rows: std::ops::Range<u64>) {

@@ -295,10 +295,17 @@ impl<R: Source> Live<R> {
             out.parts.push(Part::Shared(all));
             return found.ok_or_else(|| too_long(address, rest));
         }
-        let expected = expected(ahead, sizes).min(rest);
-        let mut want = expected.max(HEADER as u64);
+        let expected = expected(ahead, sizes);
+        let mut want = expected.min(rest).max(HEADER as u64);
         for _ in 0..2 {
-            let part = self.read_part(address, want, out)?;
+            let part = match self.read_part(address, want, out) {
+                // What is expected may go beyond the collection, and a writer that closes the file cuts it there.
+                Err(_) if self.source().len()? < size => {
+                    let rest = self.source().len()?.saturating_sub(address);
+                    self.read_part(address, expected.min(rest).max(HEADER as u64), out)?
+                }
+                read => read?,
+            };
             let found = inside(number, &part, 0)?;
             if let Some(found) = found {
                 out.parts.push(Part::Owned(part));

@@ -13,6 +13,7 @@ use hyperslab_hdf5::append::{self, Appender, AttributeValue, Existing, Live, Opt
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::SystemTime;
 
 /// Bytes that are gathered before they are written.
@@ -100,7 +101,8 @@ impl NewLog {
         let handle = file.file().try_clone().map_err(|e| Error::io(e, "cannot open again").file(path))?;
         let source = FileSource::from_file(handle, path);
         let file = Arc::new(file);
-        let options = Options { sync: Sync::None, pair: Pair::Inline, ..Options::default() };
+        let options =
+            Options { sync: Sync::None, pair: Pair::Inline, settle: Duration::ZERO, ..Options::default() };
         let appender = Existing::new(Target { source }, &NAMES, false)?.resume(options)?;
         Ok(NewLog { appender, file, modified, messages: 0, payload: 0 })
     }

@@ -32,6 +32,11 @@ pub struct LogOptions {
     /// How far the file's end runs ahead while it is live, in bytes of space that is not taken. Half of it must be
     /// more than is appended while a reader keeps the file open.
     pub step: u64,
+    /// How far it runs ahead at most, where more is appended in two seconds than `step`.
+    pub max_step: u64,
+    /// How long readers of other libraries are given at the beginning and, twice, at the end of a session to finish
+    /// reading the file as they found it. Without it a few in a hundred that fall between have an error once.
+    pub settle: Duration,
     /// Commits by itself when so many bytes are gathered.
     pub commit_bytes: usize,
     /// Commits by itself when so many messages are gathered.
@@ -57,13 +62,15 @@ pub struct LogOptions {
 impl Default for LogOptions {
     /// Commits at 256 KiB or when told; no sync; chunks of 1024 messages.
     fn default() -> Self {
-        let Options { sync, pair, step } = Options::default();
+        let Options { sync, pair, step, max_step, settle } = Options::default();
         LogOptions {
             version: None,
             io_version: None,
             sync,
             pair,
             step,
+            max_step,
+            settle,
             commit_bytes: 256 << 10,
             commit_messages: u64::MAX,
             commit_interval: None,
@@ -78,7 +85,13 @@ impl Default for LogOptions {
 
 impl LogOptions {
     fn append(&self) -> Options {
-        Options { sync: self.sync, pair: self.pair, step: self.step }
+        Options {
+            sync: self.sync,
+            pair: self.pair,
+            step: self.step,
+            max_step: self.max_step,
+            settle: self.settle,
+        }
     }
 }
 

@@ -38,11 +38,9 @@ pub(crate) fn paced(path: &Path, stop: &AtomicBool, pair: Pair, session: u64) ->
 /// Without a pause, published every 10 ms; a log of the full size is replaced by a new one.
 pub(crate) fn flat_out(path: &Path, stop: &AtomicBool) -> Written {
     let stream = Stream::new();
-    // Half a step must be more than is written while a reader has the file open: at 2 GB/s, a second's worth.
     let options = LogOptions {
         commit_bytes: usize::MAX,
         commit_interval: Some(Duration::from_millis(10)),
-        step: 4 << 30,
         ..LogOptions::default()
     };
     let next = path.with_extension("next");
@@ -59,10 +57,6 @@ pub(crate) fn flat_out(path: &Path, stop: &AtomicBool) -> Written {
             out.publishes += 1;
         }
         if bytes >= full_size() {
-            // A reader that looks at one length before the last publish and at the other after closing sees two: what
-            // closing does to readers is counted by a run of its own.
-            log.commit().unwrap();
-            std::thread::sleep(Duration::from_millis(50));
             log.close().unwrap();
             out.messages += out.last;
             out.bytes += bytes;
