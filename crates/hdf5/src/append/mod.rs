@@ -85,8 +85,8 @@ pub struct Options {
     pub step: u64,
     /// How far it is moved ahead at most, where more is written in two seconds than `step`.
     pub max_step: u64,
-    /// How long readers that are about to read the file in another state than it will have are given: before the
-    /// first publish of a file that was closed, and twice on closing. None needs it to be safe; without it readers of
+    /// How long readers that have begun to read the file in one state are given before it has another: twice before
+    /// the first publish of a file that was closed, and once on closing. None needs it to be safe; without it readers of
     /// other libraries that fall between have an error, and have none when they open the file again.
     pub settle: Duration,
 }

@@ -134,20 +134,17 @@ impl<S: Storage> Appender<S> {
         if self.options.sync != Sync::None {
             self.barrier()?;
         }
-        if self.file_len != end {
-            // Who has read the end of file of a live file asks for the file's length next, and must find more.
-            sleep(self.options.settle);
-            // A program that has opened the file since then cuts it itself, where it knows the end to be.
-            if self.alone().is_ok() {
-                self.storage.set_len(end)?;
-            }
+        // A program that has opened the file since then cuts it itself, where it knows the end to be. Who has read the
+        // end that a live file states asked for the file's length before that.
+        if self.alone().is_ok() {
+            self.storage.set_len(end)?;
         }
         if self.options.sync == Sync::Durable { self.barrier() } else { Ok(()) }
     }
 
     /// Makes a closed file one that grows, with nothing published yet, and gives readers that found it closed the time
-    /// to look at what they know: its old end, and lengths that each column states by itself. Returns whether it was
-    /// closed.
+    /// to look at what they know: its length, its old end, and the numbers of rows that each column states by itself.
+    /// Returns whether it was closed.
     fn go_live(&mut self) -> Result<bool> {
         let shared = self.options.pair == Pair::Shared && self.columns.len() > 1;
         // As a killed writer leaves it.
@@ -155,6 +152,11 @@ impl<S: Storage> Appender<S> {
         if self.live {
             return Ok(false);
         }
+        // libhdf5 asks for the length on opening the file, and compares it with the end that it reads after that.
+        self.storage.set_len(self.file_len.saturating_add(self.options.step.saturating_mul(2)))?;
+        self.file_len = self.storage.len()?;
+        sleep(self.options.settle);
+        self.look()?;
         self.room(self.state.end)?;
         if self.state.shared != shared {
             self.put_page(State { shared, ..self.state })?;

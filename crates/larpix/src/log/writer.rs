@@ -34,8 +34,8 @@ pub struct LogOptions {
     pub step: u64,
     /// How far it runs ahead at most, where more is appended in two seconds than `step`.
     pub max_step: u64,
-    /// How long readers of other libraries are given at the beginning and, twice, at the end of a session to finish
-    /// reading the file as they found it. Without it a few in a hundred that fall between have an error once.
+    /// How long readers of other libraries are given to finish reading the file as they found it: twice before the
+    /// first commit, and once on closing. Without it a few in a hundred that fall between have an error once.
     pub settle: Duration,
     /// Commits by itself when so many bytes are gathered.
     pub commit_bytes: usize,
