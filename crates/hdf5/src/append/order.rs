@@ -251,19 +251,21 @@ impl<S: Storage> Appender<S> {
         if end.saturating_add(self.options.step / 2) <= self.state.eoa {
             return Ok(());
         }
-        let ahead = |step: u64| {
-            let eoa = end.saturating_add(step).next_multiple_of(8);
-            (eoa, eoa.saturating_add(step))
-        };
         let wide = self.step();
-        let (mut eoa, mut len) = ahead(wide);
+        // Who knows the file as it is now must not read an end beyond it: what is gained now is used the next time.
+        let least = end.saturating_add(self.options.step);
+        let eoa = least.max(end.saturating_add(wide).min(self.file_len)).next_multiple_of(8);
+        let mut len = eoa.max(end.saturating_add(wide)).saturating_add(wide);
         let mut moved = self.storage.set_len(len);
         // A file may have a largest size.
         if moved.is_err() && wide > self.options.step {
-            (eoa, len) = ahead(self.options.step);
+            len = eoa.saturating_add(self.options.step);
             moved = self.storage.set_len(len);
         }
         moved?;
+        if eoa > self.file_len {
+            sleep(self.options.settle);
+        }
         self.file_len = len;
         if self.options.sync != Sync::None {
             self.barrier()?;
