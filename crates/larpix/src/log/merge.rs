@@ -4,11 +4,11 @@
 //! logs whose versions contradict each other are not joined.
 
 use super::columns::{HEADERS, HeaderRow, MSGS, NAMES};
+use super::foreign;
 use super::fresh::{Meta, NewLog};
 use super::reader::LogInfo;
 use super::recover::{Take, apart};
 use super::version::{LATEST, Version};
-use super::writer::not_a_log;
 use hyperslab_core::source::FileSource;
 use hyperslab_core::{Container as _, Dtype, Error, Limits, Result, Source as _};
 use hyperslab_hdf5::append::{Live, VlenRows};
@@ -117,8 +117,13 @@ impl Input {
     }
 
     fn new(path: &Path) -> Result<Input> {
-        let live = Live::open(FileSource::open(path)?, &NAMES).map_err(not_a_log)?;
-        let row = HeaderRow::of(live.columns().map(|(name, dtype, _)| (name, dtype)))?;
+        let source = FileSource::open(path)?;
+        let open = || {
+            let live = Live::open(source, &NAMES)?;
+            let row = HeaderRow::of(live.columns().map(|(name, dtype, _)| (name, dtype)))?;
+            Ok((live, row))
+        };
+        let (live, row) = open().map_err(|e| foreign::or_else(e, path))?;
         LogInfo::read(&live)?;
         let meta = Meta::read(&live)?;
         if meta.version.parse::<Version>().is_ok_and(|v| v.major != LATEST.major) {
@@ -126,7 +131,7 @@ impl Input {
         }
         let header = live.columns().nth(HEADERS).map(|(_, dtype, _)| dtype.clone());
         let header = header.ok_or_else(|| Error::invalid("no headers"))?;
-        let foreign = foreign(path);
+        let foreign = beside(path);
         Ok(Input { path: path.to_path_buf(), live, meta, header, foreign, width: row.width })
     }
 
@@ -158,7 +163,7 @@ impl Input {
 }
 
 /// Members of the root group that are not the log's own. A file that cannot be listed has none.
-fn foreign(path: &Path) -> Vec<String> {
+fn beside(path: &Path) -> Vec<String> {
     let list = || -> Result<Vec<String>> {
         let nodes = hyperslab_hdf5::File::open(path)?.nodes("/", Some(1), false, &Limits::default())?;
         Ok(nodes.into_iter().map(|n| n.path).collect())

@@ -26,6 +26,7 @@
 
 mod columns;
 mod follow;
+mod foreign;
 mod fresh;
 mod merge;
 mod messages;

@@ -2,12 +2,12 @@
 
 use super::columns::{HEADERS, HeaderRow, MSGS, NAMES};
 use super::follow::Follow;
+use super::foreign;
 use super::messages::{Messages, Places};
 use super::rows::Rows;
 use super::source::LogSource;
 use super::version;
 use super::watch::{Watch, is_same};
-use super::writer::not_a_log;
 use hyperslab_core::{Error, Kind, Result, Source};
 use hyperslab_hdf5::append::{AttributeValue, Live};
 use std::ops::Range;
@@ -117,8 +117,13 @@ impl LogReader {
     }
 
     fn with(path: &Path) -> Result<LogReader> {
-        let live = Live::open(LogSource::open(path)?, &NAMES).map_err(not_a_log)?;
-        let row = HeaderRow::of(live.columns().map(|(name, dtype, _)| (name, dtype)))?;
+        let source = LogSource::open(path)?;
+        let open = || {
+            let live = Live::open(source, &NAMES)?;
+            let row = HeaderRow::of(live.columns().map(|(name, dtype, _)| (name, dtype)))?;
+            Ok((live, row))
+        };
+        let (live, row) = open().map_err(|e| foreign::or_else(e, path))?;
         let info = LogInfo::read(&live)?;
         Ok(LogReader { live, path: path.to_path_buf(), row, info })
     }

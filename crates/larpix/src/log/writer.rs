@@ -1,6 +1,7 @@
 //! Appending to a log.
 
 use super::columns::{HEADERS, HeaderRow, MSGS, NAMES, schema};
+use super::foreign;
 use super::queue::Gathering;
 use super::reader::LogInfo;
 use super::version::{self, LATEST, Version};
@@ -172,8 +173,12 @@ impl LogWriter {
     }
 
     fn open_existing(path: &Path, options: &LogOptions) -> Result<LogWriter> {
-        let mut existing = Existing::open(path, &NAMES, options.take_over).map_err(not_a_log)?;
-        let row = HeaderRow::of(existing.columns().map(|(name, dtype, _)| (name, dtype)))?;
+        let open = || {
+            let existing = Existing::open(path, &NAMES, options.take_over)?;
+            let row = HeaderRow::of(existing.columns().map(|(name, dtype, _)| (name, dtype)))?;
+            Ok((existing, row))
+        };
+        let (mut existing, row) = open().map_err(|e| foreign::or_else(e, path))?;
         let info = LogInfo::read(&Live::open(existing.storage(), &NAMES)?)?;
         version::check(&info.version, options.version.as_deref())?;
         if info.version.parse::<Version>().is_ok_and(|v| v.major != LATEST.major) {
@@ -425,15 +430,6 @@ fn make(path: &Path, options: &LogOptions, replace: bool) -> Result<()> {
         parsed.map_err(|e| e.file(path))?;
     }
     append::create(path, &schema(version, options.io_version.as_deref(), now(), options.chunk_rows), replace)
-}
-
-/// A file without the log's members is some other HDF5 file, or none.
-pub(super) fn not_a_log(e: Error) -> Error {
-    if e.kind() == Kind::Usage {
-        Error::unsupported(format!("not a message log: {}", e.message()))
-    } else {
-        e
-    }
 }
 
 fn closed() -> Error {

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
 fn hinted(e: Error) -> Error {
     let file = e.file_path().map(|p| p.display().to_string());
     match file {
-        Some(file) if e.kind() == Kind::Invalid && !e.message().starts_with("not an HDF5 file") => {
+        Some(file) if e.kind() == Kind::Invalid && !e.message().starts_with("not a message log") => {
             e.hint(format!("try 'slab recover {file} OUT'"))
         }
         _ => e,

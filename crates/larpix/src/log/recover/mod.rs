@@ -25,6 +25,7 @@ pub(super) use check::dialect;
 pub use check::{Dialect, check};
 pub use report::{Loss, Report};
 
+use super::foreign;
 use super::fresh::{Meta, NewLog};
 use find::Found;
 use heap::Heap;
@@ -75,7 +76,7 @@ pub fn recover(path: impl AsRef<Path>, out: impl AsRef<Path>, options: &RecoverO
     let (path, out) = (path.as_ref(), out.as_ref());
     apart(path, out, options.replace)?;
     let source = FileSource::open(path)?;
-    let mut salvage = Salvage::open(&source, &options.limits).map_err(|e| e.file(path))?;
+    let mut salvage = Salvage::open(&source, &options.limits).map_err(|e| foreign::instead(e, path))?;
     let mut new = NewLog::create(out, options.replace, &mut salvage.meta, salvage.header.as_ref())?;
     let mut failed = None;
     let report = salvage.into_each(&mut |header, message| {
