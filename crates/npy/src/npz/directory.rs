@@ -51,6 +51,13 @@ pub(super) struct Entry {
     pub(super) end: u64,
 }
 
+impl Entry {
+    /// A member that no directory tells of, without a name.
+    pub(super) fn loose(flags: u16, method: u16, crc: u32, packed: u64, size: u64, at: u64) -> Entry {
+        Entry { name: 0..0, key: 0..0, flags, method, crc, packed, size, at, end: u64::MAX }
+    }
+}
+
 /// All members, in the order of the directory.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -335,6 +342,17 @@ fn entry(b: &[u8], end: &End, names: &mut String) -> Result<(Entry, usize)> {
             names.get(start..).unwrap_or_default()
         ))),
     }
+}
+
+/// Parses one entry at `at` of a directory that is not whole: its name, what it says, and how long it is.
+///
+/// # Errors
+/// As a whole directory's.
+pub(super) fn loose(b: &[u8], at: u64) -> Result<(String, Entry, usize)> {
+    let end = End { start: at, len: 0, count: 0, base: 0, tail: 0 };
+    let mut name = String::new();
+    let (entry, len) = entry(b, &end, &mut name)?;
+    Ok((name, entry, len))
 }
 
 /// The 64-bit values of a ZIP64 extra field, which holds only those that did not fit, in order.

@@ -216,7 +216,7 @@ pub(super) fn check_crc(found: u32, told: u32) -> Result<()> {
 }
 
 /// Whether this version can unpack a member, and whether its sizes are possible.
-fn packable(entry: &Entry) -> Result<()> {
+pub(super) fn packable(entry: &Entry) -> Result<()> {
     if entry.flags & ENCRYPTED != 0 {
         return Err(Error::unsupported("the member is encrypted").hint("decrypt the archive first"));
     }

@@ -19,6 +19,7 @@ mod member;
 mod names;
 mod pack;
 mod record;
+mod recover;
 mod stream;
 mod unpack;
 mod values;
@@ -26,6 +27,7 @@ mod walk;
 mod writer;
 
 pub use edit::NpzEditor;
+pub use recover::{Lost, Recovered, recover};
 pub use writer::NpzWriter;
 pub(crate) use writer::key_of;
 
