@@ -1,12 +1,13 @@
 //! What can still be read of a damaged file, in a new one.
 //!
-//! For raw message logs, whatever is left of them, and for packs of Nengo cache objects, of which the whole objects are
-//! kept. Of other files nothing is salvaged yet, and that is said.
+//! For raw message logs, whatever is left of them; for packs of Nengo cache objects, of which the whole objects are kept;
+//! for NPZ files, of which the whole members are. Of other files nothing is salvaged yet, and that is said.
 
 use crate::convert::{aside_of, free, put_in_place};
 use crate::create::Output;
 use crate::larpix::log::{self, RecoverOptions, Report};
 use crate::nco::{Nco, write};
+use crate::npy::npz;
 use crate::source::FileSource;
 use crate::{Error, Kind, Result, ResultExt as _, Selection, detect};
 use serde_json::{Value as Json, json};
@@ -15,9 +16,9 @@ use std::path::Path;
 /// What recovering a file saved and lost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recovered {
-    /// What the file is: `log` or `nco-pack`.
+    /// What the file is: `log`, `nco-pack` or `npz`.
     pub format: &'static str,
-    /// What is counted: `messages` or `objects`.
+    /// What is counted: `messages`, `objects` or `members`.
     pub unit: &'static str,
     /// The account.
     pub report: Report,
@@ -39,7 +40,13 @@ pub fn recover(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Reco
         None | Some(detect::Format::Hdf5) => match log::recover(path, out, options) {
             Ok(report) => Ok(Recovered { format: "log", unit: "messages", report }),
             Err(e) if e.kind() == Kind::Unsupported => Err(match format {
-                None => Error::unsupported(format!("not recognised, and {}", e.message())),
+                // An archive whose start is lost has members all the same.
+                None => match archive(path, out, options) {
+                    Err(none) if none.kind() == Kind::Invalid => {
+                        Error::unsupported(format!("not recognised, and {}", e.message()))
+                    }
+                    done => return done,
+                },
                 Some(_) => {
                     e.hint("of HDF5 files only message logs are recovered; 'slab verify' names the damage")
                 }
@@ -48,8 +55,9 @@ pub fn recover(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Reco
             Err(e) => Err(e),
         },
         Some(detect::Format::Nco) => pack(path, out, options).in_file(path),
+        Some(detect::Format::Npz) => archive(path, out, options),
         Some(other) => Err(Error::unsupported(format!(
-            "{} files are not recovered (known: message logs, packs of Nengo cache objects)",
+            "{} files are not recovered (known: message logs, NPZ files, packs of Nengo cache objects)",
             other.name()
         ))
         .file(path)
@@ -57,13 +65,38 @@ pub fn recover(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Reco
     }
 }
 
+/// The whole members of an archive, each as it is packed.
+fn archive(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Recovered> {
+    apart(path, out)?;
+    let found =
+        npz::recover(&FileSource::open(path)?, out, options.replace, &options.limits).in_file(path)?;
+    let lost = |l: &npz::Lost| {
+        let name = l.name.as_ref().map_or_else(|| "a member".into(), |n| format!("member {n:?}"));
+        format!("{name} at byte {} is lost: {}", l.at, l.why)
+    };
+    let report = Report {
+        stated: found.stated,
+        saved: found.saved.len() as u64,
+        bytes: found.bytes,
+        lost: found.lost.len() as u64,
+        notes: found.notes.into_iter().chain(found.lost.iter().map(lost)).collect(),
+        ..Report::default()
+    };
+    Ok(Recovered { format: "npz", unit: "members", report })
+}
+
+fn apart(path: &Path, out: &Path) -> Result<()> {
+    match (path.canonicalize(), out.canonicalize()) {
+        (Ok(a), Ok(b)) if a == b => {
+            Err(Error::usage("is the file that is read, which is never written").file(out))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The whole objects of a pack, each with its pickle as it is.
 fn pack(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Recovered> {
-    if let (Ok(a), Ok(b)) = (path.canonicalize(), out.canonicalize())
-        && a == b
-    {
-        return Err(Error::usage("is the file that is read, which is never written").file(out));
-    }
+    apart(path, out)?;
     let limits = &options.limits;
     let input = Nco::open(FileSource::open(path)?, limits)?;
     free(out, Output::Nco, options.replace)?;

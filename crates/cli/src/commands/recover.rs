@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 Raw message logs are recovered: marked as open by a killed writer, with a stale end of file, cut, with
 messages and headers of different number, with damaged chunks, index, headers, superblock or heap. Messages
 keep their order; where some are lost, those after them move up. Of packs of Nengo cache objects the whole
-objects are kept. The damaged file is only read.
+objects are kept, and of NPZ files the whole members, also where the directory is lost. The damaged file is
+only read.
 Exit codes: 0 all that the file states was saved; 1 OUT is there, and something was lost or had to be guessed,
 which is told; 2 nothing was written.")]
 pub(crate) struct Args {
