@@ -46,21 +46,21 @@ pub(super) fn read(s: &[u8; ROOM]) -> Option<(f64, usize)> {
         return None;
     }
     let (first, second, third) = (eight(s, point + 1)?, eight(s, point + 9)?, eight(s, point + 17)?);
-    // The last of them may reach beyond the most.
-    let (n, rest) = (run(second), run(third));
+    let n = run(second);
+    // Lengths differ from number to number: no branch would be guessed right.
+    let rest = run(third) * usize::from(n == 8);
     if run(first) != 8 || n == 0 {
         return None;
     }
-    let rest = if n == 8 { rest } else { 0 };
     let places = 8 + n + rest;
     if before + places > MOST {
         return None;
     }
     let mut digits = value(whole << (64 - 8 * before)) * TENS[8] + value(first);
     digits = digits * TENS.get(n)? + value(second << (64 - 8 * n));
-    if rest > 0 {
-        digits = digits * TENS.get(rest)? + value(third << (64 - 8 * rest));
-    }
+    // Two at most, since there are 17 before them.
+    let last = (third << (56 - 8 * rest)) >> 40;
+    digits = digits * TENS.get(rest)? + 10 * (last & 0xff) + (last >> 8 & 0xff);
     let size = divide(digits, places)?;
     let sign = u64::from(negative) << 63;
     Some((f64::from_bits(size.to_bits() | sign), point + 1 + places))
