@@ -66,9 +66,10 @@ fn scan<S: Source>(source: &S, layout: &Layout, limits: &Limits) -> Result<(Shap
     let mut kept = Some(Elements::new(limits)?);
     let mut more = true;
     while more {
-        more = parser.next(&mut |bytes| {
-            drop(kept.take_if(|elements| elements.len() + bytes.len() > KEPT));
-            kept.as_mut().map_or(Ok(()), |elements| elements.extend(bytes))
+        more = parser.next(&mut |parts| {
+            let bytes: usize = parts.iter().map(|part| part.len()).sum();
+            drop(kept.take_if(|elements| elements.len() + bytes > KEPT));
+            kept.as_mut().map_or(Ok(()), |elements| elements.extend(parts))
         })?;
         if more && kept.is_none() && parser.skim()? {
             break;

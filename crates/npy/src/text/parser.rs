@@ -19,8 +19,11 @@ const PIECE: usize = 128 << 10;
 /// Bytes within which an element with its separator must end. White space can make one long.
 const LONGEST: usize = 64 << 20;
 
-/// What takes the elements' bytes.
-pub(super) type Sink<'s> = &'s mut dyn FnMut(&[u8]) -> Result<()>;
+/// Bytes that one thread reads at a time.
+const READ: usize = 512 << 10;
+
+/// What takes the elements' bytes, those of some pieces.
+pub(super) type Sink<'s> = &'s mut dyn FnMut(&[&[u8]]) -> Result<()>;
 
 /// A parser of some kind of element and separator.
 pub(super) trait Parse {
@@ -128,7 +131,13 @@ impl<'a, S: Source + ?Sized> Text<'a, S> {
         }
         self.buffer.resize(want, 0);
         let new = self.buffer.get_mut(have..).unwrap_or_default();
-        self.source.read_exact_at(self.at.saturating_add(have as u64), new)
+        let from = self.at.saturating_add(have as u64);
+        if new.len() <= READ || rayon::current_num_threads() == 1 {
+            return self.source.read_exact_at(from, new);
+        }
+        let source = self.source;
+        let parts = new.par_chunks_mut(READ).enumerate();
+        parts.try_for_each(|(i, part)| source.read_exact_at(from.saturating_add((i * READ) as u64), part))
     }
 
     fn bytes(&self) -> &[u8] {
@@ -253,31 +262,34 @@ impl<'a, const N: usize, S: Source + ?Sized, K: Scan<N> + 'a, M: Match + 'a> Par
         let ends = self.cuts();
         let results = self.pieces(&ends, around);
         let (mut from, mut used, mut left) = (0, 0, wanted);
+        let (mut taken, mut wrong) = (Vec::with_capacity(ends.len()), None);
         for ((result, &end), elements) in results.into_iter().zip(&ends).zip(&self.elements) {
             let take = usize::try_from(left).map_or(elements.len(), |left| left.min(elements.len()));
-            sink(elements.get(..take).unwrap_or_default().as_flattened())?;
+            taken.push(elements.get(..take).unwrap_or_default().as_flattened());
             self.found = self.found.saturating_add(take as u64);
             left -= left.min(take as u64);
             if left == 0 {
-                return Ok(false);
+                break;
             }
             match result {
                 Ok(n) => used = from + n,
                 Err(bad) => {
-                    let bad = Bad { at: from + bad.at, ..bad };
-                    return Err(position::explain(
-                        self.text.source,
-                        self.text.layout,
-                        self.text.at,
-                        bad,
-                        self.found,
-                    ));
+                    wrong = Some(Bad { at: from + bad.at, ..bad });
+                    break;
                 }
             }
             if used < end {
                 break;
             }
             from = end;
+        }
+        sink(&taken)?;
+        if let Some(bad) = wrong {
+            let Text { source, layout, at, .. } = self.text;
+            return Err(position::explain(source, layout, at, bad, self.found));
+        }
+        if left == 0 {
+            return Ok(false);
         }
         self.done = last && used >= len;
         if used == 0 && !last {

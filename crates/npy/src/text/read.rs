@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyperslab_core::container::Stream;
 use hyperslab_core::view::Buffer;
 use hyperslab_core::{Error, Limits, Result, Shape, Source, View};
+use rayon::prelude::*;
 
 /// Reads an array from text.
 ///
@@ -55,12 +56,15 @@ pub(super) fn whole<S: Source + ?Sized>(
 ) -> Result<View<'static>> {
     let mut elements = Elements::new(limits)?;
     let mut parser = parser::open(source, layout, window, limits)?;
-    while parser.next(&mut |bytes| elements.extend(bytes))? {
+    while parser.next(&mut |parts| elements.extend(parts))? {
         elements.expect(parser.estimate().saturating_mul(layout.dtype.itemsize()));
     }
     let found = parser.found();
     elements.into_view(layout, layout.resolve(found)?)
 }
+
+/// From so many bytes on more than one thread copies them.
+const SHARED: usize = 256 << 10;
 
 /// Bytes of elements as they are found, within the limits.
 pub(super) struct Elements {
@@ -82,8 +86,9 @@ impl Elements {
         self.expected = bytes;
     }
 
-    pub(super) fn extend(&mut self, bytes: &[u8]) -> Result<()> {
-        let end = self.len + bytes.len();
+    pub(super) fn extend(&mut self, parts: &[&[u8]]) -> Result<()> {
+        let more: usize = parts.iter().map(|part| part.len()).sum();
+        let end = self.len + more;
         if end > self.buffer.len() {
             let least = end.max(self.len + self.len / 2) as u64;
             // The guess may be beyond what the limits allow, and wrong.
@@ -92,7 +97,19 @@ impl Elements {
             copy(larger.get_mut(..self.len), self.as_ref());
             self.buffer = larger;
         }
-        copy(self.buffer.get_mut(self.len..end), bytes);
+        let mut room = self.buffer.get_mut(self.len..end).unwrap_or_default();
+        let places = parts.iter().map(|part| {
+            let (place, rest) =
+                std::mem::take(&mut room).split_at_mut_checked(part.len()).unwrap_or_default();
+            room = rest;
+            (Some(place), *part)
+        });
+        // Most of the time goes into memory that is new, which each thread takes for itself.
+        if more >= SHARED && rayon::current_num_threads() > 1 {
+            places.collect::<Vec<_>>().into_par_iter().for_each(|(place, part)| copy(place, part));
+        } else {
+            places.for_each(|(place, part)| copy(place, part));
+        }
         self.len = end;
         Ok(())
     }
@@ -143,8 +160,8 @@ impl<'a, S: Source + ?Sized> Parts<'a, S> {
         let part = &mut self.part;
         part.clear();
         while part.is_empty() {
-            let more = self.parser.next(&mut |bytes| {
-                part.extend_from_slice(bytes);
+            let more = self.parser.next(&mut |parts| {
+                parts.iter().for_each(|bytes| part.extend_from_slice(bytes));
                 Ok(())
             })?;
             if !more {

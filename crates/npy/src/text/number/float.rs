@@ -6,7 +6,7 @@
 //! locale.
 //! Source: `numpy.fromfile` of NumPy 2.4, probed.
 
-use super::{Bad, Scan, ordered};
+use super::{Bad, Scan, decimal, ordered};
 use half::f16;
 use hyperslab_core::ByteOrder;
 
@@ -62,6 +62,15 @@ impl Scan<1> for Bool {
 /// The double at the beginning of `s` and its length.
 #[inline]
 pub(super) fn double(s: &[u8]) -> Result<(f64, usize), Bad> {
+    if let Some((value, n)) = s.first_chunk().and_then(decimal::read)
+        && !goes_on(s.get(n))
+    {
+        return Ok((value, n));
+    }
+    other(s)
+}
+
+fn other(s: &[u8]) -> Result<(f64, usize), Bad> {
     match fast_float2::parse_partial::<f64, _>(s) {
         // Where nothing follows that the grammar would still take, both agree on the end.
         Ok((value, n)) if n <= LONGEST && !goes_on(s.get(n)) && !value.is_nan() && !bare_point(s, n) => {

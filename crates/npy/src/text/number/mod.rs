@@ -3,6 +3,7 @@
 //! The caller has skipped white space and looks at what follows the number; nothing here knows separators.
 
 mod complex;
+mod decimal;
 mod float;
 mod int;
 mod long_double;

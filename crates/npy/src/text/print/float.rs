@@ -3,6 +3,7 @@
 //! `repr` has the fewest digits that give the value back, without an exponent from 1e-4 on to below 1e16. The others
 //! round the exact binary value, half to even, at any precision.
 
+use super::shortest;
 use std::io::Write as _;
 
 /// Appends `repr(v)`.
@@ -17,47 +18,36 @@ pub(in crate::text) fn push_float(v: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// Numbers that [`push_floats`] formats before it copies the first.
-pub(in crate::text) const TOGETHER: usize = 8;
+/// Numbers that [`push_floats`] makes room for at once.
+pub(in crate::text) const TOGETHER: usize = 16;
 
 /// Appends `repr(v)` and a separator of each.
 ///
-/// A number that was just formatted lies in the processor's store buffer in pieces, and reading it as other pieces
-/// waits for them; after the others have been formatted it is in the cache.
+/// Digits go straight to their place: a number that was just formatted lies in the processor's store buffer in pieces,
+/// and copying it waits for them.
 #[inline]
 pub(in crate::text) fn push_floats(values: &[f64; TOGETHER], separator: u8, out: &mut Vec<u8>) {
-    let usual = |v: &f64| (1e-4..1e16).contains(&v.abs()) || *v == 0.0;
-    if !values.iter().all(usual) {
-        for v in values {
-            push_float(*v, out);
-            out.push(separator);
+    const ALL: usize = TOGETHER * (shortest::LONGEST + 1) + shortest::ROOM;
+    let found = values.map(shortest::find);
+    let mut at = out.len();
+    out.resize(at + ALL, 0);
+    for (digits, &v) in found.iter().zip(values) {
+        let room = out.get_mut(at..).and_then(|rest| rest.first_chunk_mut());
+        if let (Some(digits), Some(room)) = (digits, room) {
+            at += digits.put(room);
+        } else {
+            let end = out.len();
+            out.truncate(at);
+            push_float(v, out);
+            at = out.len();
+            out.resize(end, 0);
         }
-        return;
+        if let Some(place) = out.get_mut(at) {
+            *place = separator;
+        }
+        at += 1;
     }
-    let mut buffers: [_; TOGETHER] = std::array::from_fn(|_| zmij::Buffer::new());
-    let mut texts = [""; TOGETHER];
-    for ((v, buffer), text) in values.iter().zip(&mut buffers).zip(&mut texts) {
-        *text = buffer.format_finite(*v);
-    }
-    for text in texts {
-        push_short(text.as_bytes(), out);
-        out.push(separator);
-    }
-}
-
-/// Appends a few bytes as two pieces of fixed length that overlap: a call of `memcpy` takes longer than the copy.
-#[inline]
-fn push_short(text: &[u8], out: &mut Vec<u8>) {
-    let end = out.len() + text.len();
-    if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>())
-        && text.len() <= 32
-    {
-        out.extend_from_slice(first);
-        out.truncate(end - 16);
-        out.extend_from_slice(last);
-    } else {
-        out.extend_from_slice(text);
-    }
+    out.truncate(at);
 }
 
 /// Appends a part of a complex number: as `repr` has it, without `.0`.
@@ -190,9 +180,10 @@ mod tests {
     #[test]
     fn together_as_one_by_one() {
         let longest = -1.0 / 3000.0;
-        let usual = [0.0, -0.0, 1.0, 0.1, longest, 123_456.789, 9_999_999_999_999_998.0, -1e-4];
-        let far = [1.0, 2.0, f64::NAN, 4.0, 1e300, 6.0, -0.00001, 8.0];
-        for values in [usual, far] {
+        let some =
+            [0.0, 1.0, 0.1, longest, 123_456.789, 9_999_999_999_999_998.0, -1e-4, f64::NAN, 1e300, -0.00001];
+        let mixed = std::array::from_fn(|i| some[(i * 7) % some.len()]);
+        for values in some.map(|v| [v; TOGETHER]).into_iter().chain([mixed]) {
             let (mut together, mut alone) = (b"x".to_vec(), b"x".to_vec());
             push_floats(&values, b';', &mut together);
             for v in values {

@@ -3,6 +3,7 @@
 mod extended;
 mod float;
 mod percent;
+mod shortest;
 mod time;
 
 pub(super) use extended::Extended;
