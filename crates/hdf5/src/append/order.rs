@@ -253,12 +253,13 @@ impl<S: Storage> Appender<S> {
         }
         let wide = self.step();
         // Who knows the file as it is now must not read an end beyond it: what is gained now is used the next time.
-        let least = end.saturating_add(self.options.step);
-        let eoa = least.max(end.saturating_add(wide).min(self.file_len)).next_multiple_of(8);
+        let least = end.saturating_add(self.options.step).next_multiple_of(8);
+        let mut eoa = least.max(end.saturating_add(wide).min(self.file_len)).next_multiple_of(8);
         let mut len = eoa.max(end.saturating_add(wide)).saturating_add(wide);
         let mut moved = self.storage.set_len(len);
         // A file may have a largest size.
         if moved.is_err() && wide > self.options.step {
+            eoa = least;
             len = eoa.saturating_add(self.options.step);
             moved = self.storage.set_len(len);
         }
