@@ -15,7 +15,7 @@ use crate::format::message::attribute::Attribute;
 use crate::format::message::dataspace::{Dataspace, Kind as SpaceKind};
 use crate::format::message::{datatype, kind};
 use crate::index::Chunk;
-use crate::index::extensible_array::ExtensibleArray;
+use crate::index::extensible_array::{ExtensibleArray, Known};
 use hyperslab_core::{Dtype, Error, Kind, Limits, Result, ResultExt, Source};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,12 +41,14 @@ pub struct Live<R: Source> {
     pub(super) limits: Limits,
 }
 
-/// Chunks by number, from `first` on; and the last chunk that was decoded.
+/// Chunks by number, from `first` on; the last chunk that was decoded; and the blocks of the index that were read last,
+/// also by an earlier snapshot.
 #[derive(Debug, Default)]
 struct Window {
     first: u64,
     chunks: Vec<Option<Chunk>>,
     decoded: Option<(u64, Arc<Vec<u8>>)>,
+    known: Known,
 }
 
 impl Window {
@@ -79,7 +81,10 @@ impl<R: Source> Live<R> {
         let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();
         let names = Names { columns: &columns, group: self.group.as_deref().map(|g| (g, None)) };
         self.stored = again(&self.source, || Stored::read(&self.source, &names, &self.limits))?;
-        self.windows.iter_mut().for_each(|w| *w = Mutex::default());
+        for window in &mut self.windows {
+            let window = window.get_mut().unwrap_or_else(PoisonError::into_inner);
+            *window = Window { known: std::mem::take(&mut window.known), ..Window::default() };
+        }
         Ok(self.rows())
     }
 
@@ -255,13 +260,14 @@ impl<R: Source> Live<R> {
         let c = self.column(column)?;
         let end = c.rows.div_ceil(c.chunk_rows.max(1)).min(number.saturating_add(WINDOW));
         let mut chunks = vec![None; usize::try_from(end.saturating_sub(number)).unwrap_or(0)];
+        let mut known = std::mem::take(&mut self.window(column)?.known);
         if let Some(index) = c.index {
             again(&self.source, || {
                 let array = ExtensibleArray::open(&self.source, index, self.sizes(), &self.limits)?;
                 if array.header().shape.filtered == c.filters.is_empty() {
                     return Err(Error::invalid("filters and chunk index do not go together").at(index));
                 }
-                array.visit(&self.source, number..end, &self.limits, |n, chunk| {
+                array.visit_again(&self.source, number..end, &self.limits, &mut known, |n, chunk| {
                     let i = usize::try_from(n - number).unwrap_or(usize::MAX);
                     if let Some(slot) = chunks.get_mut(i) {
                         *slot = Some(chunk);
@@ -272,7 +278,7 @@ impl<R: Source> Live<R> {
         }
         let found = chunks.first().copied().flatten();
         let mut window = self.window(column)?;
-        (window.first, window.chunks) = (number, chunks);
+        (window.first, window.chunks, window.known) = (number, chunks, known);
         Ok(found)
     }
 

@@ -9,8 +9,9 @@
 
 use super::Chunk;
 use crate::format::Sizes;
-use crate::format::extensible_array::{DataBlock, Element, Header, IndexBlock, Place, SuperBlock};
+use crate::format::extensible_array::{DataBlock, Element, Header, IndexBlock, Place, Shape, SuperBlock};
 use hyperslab_core::{Error, Limits, Result, ResultExt, Source};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// An open array: its header and its index block.
@@ -76,9 +77,36 @@ impl ExtensibleArray {
         source: &dyn Source,
         numbers: Range<u64>,
         limits: &Limits,
-        mut f: impl FnMut(u64, Chunk) -> Result<()>,
+        f: impl FnMut(u64, Chunk) -> Result<()>,
+    ) -> Result<()> {
+        self.visit_again(source, numbers, limits, &mut Known::default(), f)
+    }
+
+    /// The same, of an array that was looked at before and may have changed since.
+    ///
+    /// # Errors
+    /// As [`ExtensibleArray::visit`].
+    pub fn visit_again(
+        &self,
+        source: &dyn Source,
+        numbers: Range<u64>,
+        limits: &Limits,
+        known: &mut Known,
+        f: impl FnMut(u64, Chunk) -> Result<()>,
     ) -> Result<()> {
         let mut walk = Walk::new(self, source, limits);
+        walk.known = std::mem::take(known).of(self);
+        let done = self.each(&mut walk, numbers, f);
+        *known = walk.known;
+        done
+    }
+
+    fn each(
+        &self,
+        walk: &mut Walk<'_>,
+        numbers: Range<u64>,
+        mut f: impl FnMut(u64, Chunk) -> Result<()>,
+    ) -> Result<()> {
         let mut number = numbers.start;
         while number < numbers.end.min(self.header.max_set) {
             match walk.step(number)? {
@@ -102,20 +130,76 @@ enum Step {
     Nothing(u64),
 }
 
+/// Blocks of an array that were read last. A live array is read again at every look; a block whose bytes are those that
+/// were checked before need not be summed and taken apart again.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Address and shape of the array.
+    of: Option<(u64, Shape)>,
+    super_block: Option<Block<SuperBlock>>,
+    /// Of a data block or page.
+    elements: Option<Block<Vec<Element>>>,
+}
+
+impl Known {
+    /// What is known of an array, to be compared with its bytes as they are now.
+    fn of(mut self, array: &ExtensibleArray) -> Known {
+        let of = Some((array.address, array.header.shape));
+        if self.of != of {
+            return Known { of, ..Known::default() };
+        }
+        self.super_block.iter_mut().for_each(|b| b.current = false);
+        self.elements.iter_mut().for_each(|b| b.current = false);
+        self
+    }
+}
+
+#[derive(Debug)]
+struct Block<T> {
+    /// Its address, and what else it was parsed by: the number of a super block, the number that a data block begins
+    /// with, the largest there is for a page.
+    key: (u64, u64),
+    bytes: Vec<u8>,
+    parsed: T,
+    /// Whether its bytes were read in this walk.
+    current: bool,
+}
+
+impl<T> Block<T> {
+    fn is(slot: &Option<Block<T>>, key: (u64, u64)) -> bool {
+        slot.as_ref().is_some_and(|b| b.current && b.key == key)
+    }
+
+    /// Makes a block that was read the current one.
+    fn put(
+        slot: &mut Option<Block<T>>,
+        key: (u64, u64),
+        bytes: Cow<'_, [u8]>,
+        parse: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<()> {
+        match slot {
+            Some(b) if b.key == key && b.bytes == *bytes => b.current = true,
+            _ => {
+                let parsed = parse(&bytes)?;
+                *slot = Some(Block { key, bytes: bytes.into_owned(), parsed, current: true });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A walk that keeps the blocks that it read last.
 pub struct Walk<'a> {
     array: &'a ExtensibleArray,
     source: &'a dyn Source,
     limits: &'a Limits,
-    super_block: Option<(u32, u64, SuperBlock)>,
-    /// Address of a data block or page, the number that it begins with (0 for a page), its elements.
-    elements: Option<(u64, u64, Vec<Element>)>,
+    known: Known,
 }
 
 impl<'a> Walk<'a> {
     /// A walk through an array.
     pub fn new(array: &'a ExtensibleArray, source: &'a dyn Source, limits: &'a Limits) -> Walk<'a> {
-        Walk { array, source, limits, super_block: None, elements: None }
+        Walk { array, source, limits, known: Known::default() }
     }
 
     /// The chunk of a number; `None` where there is none.
@@ -180,8 +264,8 @@ impl<'a> Walk<'a> {
             return Ok(found(self.element(element)));
         }
         let (page, within) = (element / p.page_len(), element % p.page_len());
-        let exists = match &self.super_block {
-            Some((_, _, s)) => s.has_page(&header.shape, block, page),
+        let exists = match self.known.super_block.as_ref().filter(|b| b.current) {
+            Some(b) => b.parsed.has_page(&header.shape, block, page),
             // Paged blocks without a super block have no bitmap; libhdf5's parameters never make them.
             None => {
                 return Err(Error::unsupported("paged data block without a super block")
@@ -198,52 +282,53 @@ impl<'a> Walk<'a> {
     }
 
     fn element(&self, i: u64) -> Element {
-        let elements = self.elements.as_ref().map(|(_, _, e)| e);
+        let elements = self.known.elements.as_ref().map(|b| &b.parsed);
         let i = usize::try_from(i).ok();
         i.and_then(|i| elements?.get(i)).copied().unwrap_or_default()
     }
 
     fn super_block(&mut self, u: u32, at: u64) -> Result<&SuperBlock> {
-        if !matches!(&self.super_block, Some((have, a, _)) if (*have, *a) == (u, at)) {
+        let key = (at, u64::from(u));
+        if !Block::is(&self.known.super_block, key) {
             let shape = &self.array.header.shape;
             let len = SuperBlock::len(shape, u)?;
             let bytes =
                 self.source.bytes_at(at, len, self.limits).reading("extensible array super block", at)?;
             self.source.saw(at, len, "extensible array super block");
-            let block = SuperBlock::parse(&bytes, shape, u, self.array.address, at)?;
-            self.super_block = Some((u, at, block));
+            let parse = |b: &[u8]| SuperBlock::parse(b, shape, u, self.array.address, at);
+            Block::put(&mut self.known.super_block, key, bytes, parse)?;
         }
-        match &self.super_block {
-            Some((_, _, block)) => Ok(block),
+        match &self.known.super_block {
+            Some(block) => Ok(&block.parsed),
             None => Err(Error::invalid("no super block")),
         }
     }
 
     /// Makes an unpaged data block the current one.
     fn data_block(&mut self, u: u32, first: u64, at: u64) -> Result<()> {
-        if matches!(&self.elements, Some((have, start, _)) if (*have, *start) == (at, first)) {
+        let key = (at, first);
+        if Block::is(&self.known.elements, key) {
             return Ok(());
         }
         let shape = &self.array.header.shape;
         let len = DataBlock::len(shape, u)?;
         let bytes = self.source.bytes_at(at, len, self.limits).reading("extensible array data block", at)?;
         self.source.saw(at, len, "extensible array data block");
-        let block = DataBlock::parse(&bytes, shape, u, first, self.array.address, at)?;
-        self.elements = Some((at, first, block.elements));
-        Ok(())
+        let parse = |b: &[u8]| Ok(DataBlock::parse(b, shape, u, first, self.array.address, at)?.elements);
+        Block::put(&mut self.known.elements, key, bytes, parse)
     }
 
     /// Makes one page of a paged data block the current one. Its prefix says nothing that is not known.
     fn page(&mut self, block: u64, page: u64) -> Result<()> {
         let shape = &self.array.header.shape;
         let at = block.saturating_add(DataBlock::page_at(shape, page)?);
-        if matches!(&self.elements, Some((have, _, _)) if *have == at) {
+        let key = (at, u64::MAX);
+        if Block::is(&self.known.elements, key) {
             return Ok(());
         }
         let len = DataBlock::page_len(shape)?;
         let bytes = self.source.bytes_at(at, len, self.limits).reading("extensible array data page", at)?;
-        self.elements = Some((at, 0, DataBlock::parse_page(&bytes, shape, at)?));
-        Ok(())
+        Block::put(&mut self.known.elements, key, bytes, |b| DataBlock::parse_page(b, shape, at))
     }
 }
 

@@ -8,7 +8,7 @@
 use super::blocks::{Blocks, stops, why};
 use super::file::{self, HEADER, PACKETS, Surroundings};
 use super::{Options, Report, Skipped, in_message};
-use crate::log::{LogReader, Messages};
+use crate::log::{Follow, LogReader, Messages};
 use crate::packet::Asic;
 use crate::packets::{PacketRows, RowForm, double};
 use crate::pacman::Check;
@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes a table of the log's packets, or continues the one that is there, and keeps it up to date with the log until
 /// `go_on` says no: it is told how many messages are done and of how many, after every block and several times a
-/// second while nothing comes.
+/// second while nothing comes. A table that had caught up with the log ends with all that was committed until then.
 ///
 /// # Errors
 /// `Usage` when there is another file at the table's place and must not be replaced; `Conflict` when the table is of
@@ -57,34 +57,54 @@ pub fn follow(
     let mut at = position(out, &log, options.form).map_err(|e| e.file(out))?;
     let existing = Existing::open(out, &NAMES, false)?;
     let mut table = existing.resume(append::Options::default()).map_err(|e| e.file(out))?;
-    let path = log.path().to_path_buf();
     let mut ended = catch_up(&log, &mut table, options, &mut at, &mut report, go_on);
     let mut total = log.len();
+    let live = at >= total;
+    let mut room = Room { messages: Messages::new(), rows: PacketRows::of(options.form) };
     let mut following = log.follow(at, Some(PAUSE));
-    let mut messages = Messages::new();
-    let mut rows = PacketRows::of(options.form);
     while ended.is_ok() && go_on(at, total.max(at)) {
-        match following.next_into(&mut messages) {
-            Ok(false) => continue,
-            Ok(true) => {}
-            Err(e) => {
-                ended = Err(e);
-                break;
-            }
-        }
-        let first = at;
-        let decoded = decode(&messages, &mut rows, options.check, &mut at, &mut report.skipped);
-        report.messages += at - first;
-        report.rows += rows.len();
+        ended = advance(&mut following, &mut table, options, &mut at, &mut report, &mut room).map(drop);
         total = following.position();
-        ended = publish(&mut table, &rows, at);
-        if let (true, Err(e)) = (ended.is_ok(), decoded) {
-            ended = Err(in_message(e, &path, at));
-        }
+    }
+    if ended.is_ok() && live {
+        // What was committed before the end was asked for belongs to it; a table that was far behind is continued
+        // another time.
+        ended = log.refresh().and_then(|end| {
+            let mut rest = log.follow(at, Some(Duration::ZERO));
+            while at < end && advance(&mut rest, &mut table, options, &mut at, &mut report, &mut room)? {}
+            Ok(())
+        });
     }
     let closed = table.close(at as f64);
     ended.and(closed.map_err(|e| e.file(out)))?;
     Ok(report)
+}
+
+/// Memory that is used again.
+struct Room {
+    messages: Messages,
+    rows: PacketRows,
+}
+
+/// Publishes the packets of the next messages; `false` when none have come.
+fn advance(
+    following: &mut Follow<'_>,
+    table: &mut Appender,
+    options: &Options,
+    at: &mut u64,
+    report: &mut Report,
+    room: &mut Room,
+) -> Result<bool> {
+    if !following.next_into(&mut room.messages)? {
+        return Ok(false);
+    }
+    let first = *at;
+    let decoded = decode(&room.messages, &mut room.rows, options.check, at, &mut report.skipped);
+    report.messages += *at - first;
+    report.rows += room.rows.len();
+    publish(table, &room.rows, *at)?;
+    decoded.map_err(|e| in_message(e, following.path(), *at))?;
+    Ok(true)
 }
 
 /// Publishes the packets of the messages that are there already, decoded by several threads. Ends early where one cannot

@@ -8,10 +8,12 @@ use super::messages::Messages;
 use super::reader::{LogReader, PATIENCE};
 use super::watch::Watch;
 use hyperslab_core::{Kind, Result};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Messages in one block.
+/// The most messages in one block, and the most bytes of them.
 const BLOCK: u64 = 64 << 10;
+const BYTES: u64 = 8 << 20;
 
 /// Blocks of messages as they come; see [`LogReader::follow`].
 #[derive(Debug)]
@@ -32,6 +34,11 @@ impl<'r> Follow<'r> {
     /// The position of the next message.
     pub fn position(&self) -> u64 {
         self.next
+    }
+
+    /// Where the log is.
+    pub(crate) fn path(&self) -> &Path {
+        self.reader.path()
     }
 
     /// Waits for the next block of messages, into memory that is used again; `false` when the time is over.
@@ -63,16 +70,23 @@ impl<'r> Follow<'r> {
         if self.next >= self.reader.len() {
             self.reader.look()?;
         }
-        let end = self.reader.len().min(self.next.saturating_add(BLOCK));
-        if self.next >= end {
+        let len = self.reader.len();
+        if self.next >= len {
             return Ok(false);
         }
-        if let Err(e) = self.reader.read_into(self.next..end, messages) {
-            // The length may have been ahead of the messages: both are looked at again.
-            self.reader.refresh()?;
-            return Err(e);
+        let end = match len - self.next {
+            1 => Ok(len),
+            // A follower that was away for long shall not need more memory than one that was not.
+            _ => self.reader.block_end(self.next, BLOCK, BYTES),
+        };
+        match end.and_then(|end| self.reader.read_into(self.next..end, messages).map(|()| end)) {
+            Ok(end) => self.next = end,
+            Err(e) => {
+                // The length may have been ahead of the messages: both are looked at again.
+                self.reader.refresh()?;
+                return Err(e);
+            }
         }
-        self.next = end;
         Ok(true)
     }
 }
