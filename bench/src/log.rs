@@ -19,11 +19,14 @@ fn options(sync: Sync) -> LogOptions {
 
 /// Seconds for one message, one number for each thousand messages; they are committed `count` at a time, `total` in
 /// all. The writer stays open, as a recorder's does.
-pub(crate) fn append(folder: &Path, count: usize, total: usize, sync: Sync) -> Result<Vec<f64>> {
+pub(crate) fn append(folder: &Path, count: usize, total: usize) -> Result<Vec<f64>> {
+    append_to(folder, &folder.join("ours.h5"), count, total, Sync::None)
+}
+
+fn append_to(folder: &Path, path: &Path, count: usize, total: usize, sync: Sync) -> Result<Vec<f64>> {
     let framed = std::fs::read(folder.join("messages.bin"))?;
     let messages = split(&framed)?;
-    let path = folder.join("ours.h5");
-    let mut log = LogWriter::create(&path, &options(sync))?;
+    let mut log = LogWriter::create(path, &options(sync))?;
     let mut samples = Vec::new();
     for _ in 0..total / MESSAGES {
         let start = Instant::now();
@@ -34,8 +37,36 @@ pub(crate) fn append(folder: &Path, count: usize, total: usize, sync: Sync) -> R
         samples.push(start.elapsed().as_secs_f64() / messages.len() as f64);
     }
     log.close()?;
-    check(&path, total, &messages)?;
+    check(path, total, &messages)?;
     Ok(samples)
+}
+
+/// Seconds for one message by thousands, each survived by a prefix when the power is lost; on a disk, where the program
+/// itself lies, and on which file system that is: in memory a sync is no work.
+pub(crate) fn ordered(folder: &Path) -> Result<(Vec<f64>, String)> {
+    let program = std::env::current_exe()?.canonicalize()?;
+    let disk = program.parent().ok_or("the program lies nowhere")?;
+    let samples =
+        append_to(folder, &disk.join("hyperslab-bench-ordered.h5"), MESSAGES, 200_000, Sync::Ordered)?;
+    Ok((samples, format!("on {}", file_system(disk)?)))
+}
+
+/// The type of a folder's file system and what it lies on.
+fn file_system(folder: &Path) -> Result<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mounts")?;
+    let mut best = None;
+    for line in mounts.lines() {
+        let mut fields = line.split(' ');
+        let (Some(device), Some(at), Some(kind)) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
+        let depth = Path::new(at).components().count();
+        // Of two at one place the later one hides the other.
+        if folder.starts_with(at) && best.as_ref().is_none_or(|(d, _)| depth >= *d) {
+            best = Some((depth, format!("{kind}, {device}")));
+        }
+    }
+    Ok(best.map_or_else(|| "an unknown file system".to_owned(), |(_, name)| name))
 }
 
 /// Seconds for one message, appended one by one to a queue that commits every 10 ms or 256 KiB: a number for every

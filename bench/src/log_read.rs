@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hyperslab_larpix::log::{LogOptions, LogReader, LogWriter, Messages};
@@ -12,7 +13,7 @@ use crate::{Result, log, time};
 /// Times the messages of one batch are in the log: a million messages, 240 MB.
 const BATCHES: u64 = 1000;
 /// Appends that a follower is timed for.
-const APPENDS: usize = 300;
+const APPENDS: usize = 500;
 
 /// Seconds for one message of a million, group and bytes of each looked at where they lie in the file.
 pub(crate) fn read(folder: &Path) -> Result<Vec<f64>> {
@@ -55,44 +56,70 @@ pub(crate) fn len(folder: &Path) -> Result<Vec<f64>> {
 }
 
 /// Seconds from the call that commits a message to its follower having it: with 10^7 messages in the log, and with
-/// 10^3.
+/// 10^3, in turns.
 pub(crate) fn follow(folder: &Path) -> Result<[Vec<f64>; 2]> {
-    Ok([followed(&folder.join("many.log.h5"), 10_000_000)?, followed(&folder.join("few.log.h5"), 1000)?])
+    let mut logs = [
+        Followed::new(folder.join("many.log.h5"), 10_000_000)?,
+        Followed::new(folder.join("few.log.h5"), 1000)?,
+    ];
+    let mut samples = [Vec::new(), Vec::new()];
+    for _ in 0..APPENDS {
+        for (log, samples) in logs.iter_mut().zip(&mut samples) {
+            samples.push(log.append()?);
+        }
+    }
+    logs.into_iter().try_for_each(Followed::end)?;
+    Ok(samples)
 }
 
-fn followed(path: &Path, messages: u64) -> Result<Vec<f64>> {
-    let options = LogOptions { commit_bytes: usize::MAX, commit_messages: 10_000, ..LogOptions::default() };
-    let mut writer = LogWriter::create(path, &options)?;
-    for i in 0..messages {
-        writer.append(1, &i.to_le_bytes())?;
-    }
-    writer.commit()?;
-    let mut reader = LogReader::open(path)?;
-    let (seen, told) = channel();
-    let follower = std::thread::spawn(move || {
-        let mut buffer = Messages::new();
-        let mut follow = reader.follow(messages, Some(Duration::from_secs(10)));
-        for _ in 0..APPENDS {
-            match follow.next_into(&mut buffer) {
-                Ok(true) if seen.send(Instant::now()).is_ok() => {}
-                _ => break,
-            }
+/// A log, its writer, and a follower that says when it has a message.
+struct Followed {
+    path: PathBuf,
+    writer: LogWriter,
+    told: Receiver<Instant>,
+    follower: JoinHandle<()>,
+}
+
+impl Followed {
+    fn new(path: PathBuf, messages: u64) -> Result<Followed> {
+        let options =
+            LogOptions { commit_bytes: usize::MAX, commit_messages: 10_000, ..LogOptions::default() };
+        let mut writer = LogWriter::create(&path, &options)?;
+        for i in 0..messages {
+            writer.append(1, &i.to_le_bytes())?;
         }
-    });
-    let mut samples = Vec::new();
-    for _ in 0..APPENDS {
+        writer.commit()?;
+        let mut reader = LogReader::open(&path)?;
+        let (seen, told) = channel();
+        let follower = std::thread::spawn(move || {
+            let mut buffer = Messages::new();
+            let mut follow = reader.follow(messages, Some(Duration::from_secs(10)));
+            for _ in 0..APPENDS {
+                match follow.next_into(&mut buffer) {
+                    Ok(true) if seen.send(Instant::now()).is_ok() => {}
+                    _ => break,
+                }
+            }
+        });
+        Ok(Followed { path, writer, told, follower })
+    }
+
+    fn append(&mut self) -> Result<f64> {
         // The follower waits again.
         std::thread::sleep(Duration::from_millis(2));
         let start = Instant::now();
-        writer.append(1, b"12345678")?;
-        writer.commit()?;
-        let seen = told.recv().map_err(|_| "the follower has ended")?;
-        samples.push(seen.saturating_duration_since(start).as_secs_f64());
+        self.writer.append(1, b"12345678")?;
+        self.writer.commit()?;
+        let seen = self.told.recv().map_err(|_| "the follower has ended")?;
+        Ok(seen.saturating_duration_since(start).as_secs_f64())
     }
-    follower.join().map_err(|_| "the follower has panicked")?;
-    writer.close()?;
-    std::fs::remove_file(path)?;
-    Ok(samples)
+
+    fn end(self) -> Result<()> {
+        self.follower.join().map_err(|_| "the follower has panicked")?;
+        self.writer.close()?;
+        std::fs::remove_file(self.path)?;
+        Ok(())
+    }
 }
 
 /// A log of a million messages, made once.

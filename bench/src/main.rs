@@ -16,7 +16,6 @@ mod time;
 use std::path::Path;
 
 use hyperslab_core::codec::deflate::Backend;
-use hyperslab_larpix::log::Sync;
 use std::process::ExitCode;
 
 /// A benchmark fails with a text for a person.
@@ -46,11 +45,10 @@ fn run(args: &[String]) -> Result<()> {
         "image-serialize-warm" => return print(image::serialize_warm(folder)?),
         "hdf5-packed-hdf5-reader" => return print(hdf5::packed_beside_hdf5_reader(folder)?),
         "hdf5-packed-rust-hdf5" => return print(hdf5::packed_beside_rust_hdf5(folder)?),
-        "hdf5-row" => {
-            let (samples, note) = hdf5::row(folder)?;
-            println!("{}", serde_json::json!({ "samples": samples, "note": note }));
-            return Ok(());
-        }
+        "hdf5-row" => return print_noted(hdf5::row(folder)?),
+        "log-append-ordered" => return print_noted(log::ordered(folder)?),
+        "packets" => return print_noted(packets::rows(folder, 1)?),
+        "packets-all" => return print_noted(packets::rows(folder, 0)?),
         "hdf5-attribute" => hdf5::attribute(folder)?,
         "hdf5-view" => hdf5::view(folder)?,
         "hdf5-copy" => hdf5::copy(folder)?,
@@ -60,10 +58,9 @@ fn run(args: &[String]) -> Result<()> {
         "hdf5-list-v18" => hdf5::list(folder, "many-v18.h5")?,
         "image-deserialize" => image::deserialize(folder)?,
         "image-serialize" => image::serialize(folder)?,
-        "log-append" => log::append(folder, 1000, 1_000_000, Sync::None)?,
-        "log-append-hundred" => log::append(folder, 100, 500_000, Sync::None)?,
-        "log-append-one" => log::append(folder, 1, 50_000, Sync::None)?,
-        "log-append-ordered" => log::append(folder, 1000, 100_000, Sync::Ordered)?,
+        "log-append" => log::append(folder, 1000, 1_000_000)?,
+        "log-append-hundred" => log::append(folder, 100, 500_000)?,
+        "log-append-one" => log::append(folder, 1, 50_000)?,
         "log-append-queue" => log::queue(folder)?,
         "log-append-long" => return print(log::long(folder)?),
         "log-merge" => log_tools::merge_two(folder)?,
@@ -74,8 +71,6 @@ fn run(args: &[String]) -> Result<()> {
         "log-read-copied" => log_read::read_copied(folder)?,
         "nco-read" => nco::read(folder)?,
         "npy-load" => npy::load(folder)?,
-        "packets" => packets::rows(folder, 1)?,
-        "packets-all" => packets::rows(folder, 0)?,
         "packets-start" => packets::start(folder)?,
         "text-read" => text::read(folder, 1)?,
         "text-read-two" => text::read(folder, 2)?,
@@ -96,6 +91,11 @@ fn run(args: &[String]) -> Result<()> {
         other => return Err(format!("there is no operation {other:?}").into()),
     };
     println!("{}", serde_json::json!({ "samples": samples }));
+    Ok(())
+}
+
+fn print_noted((samples, note): (Vec<f64>, impl serde::Serialize)) -> Result<()> {
+    println!("{}", serde_json::json!({ "samples": samples, "note": note }));
     Ok(())
 }
 

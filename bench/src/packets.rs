@@ -47,11 +47,25 @@ pub(crate) fn prepare(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Seconds for one row of the table.
-pub(crate) fn rows(folder: &Path, jobs: usize) -> Result<Vec<f64>> {
+/// The most memory that a conversion may take, in KiB.
+const MEMORY: u64 = 100 << 10;
+
+/// Seconds for one row of the table, and the most memory that this process had, program and all.
+pub(crate) fn rows(folder: &Path, jobs: usize) -> Result<(Vec<f64>, String)> {
     let count = once(folder, "run.h5", jobs)? as f64;
     let samples = samples(|| once(folder, "run.h5", jobs).ok());
-    Ok(samples.into_iter().map(|s| s / count).collect())
+    let memory = memory()?;
+    if memory > MEMORY {
+        return Err(format!("{memory} KiB of memory").into());
+    }
+    Ok((samples.into_iter().map(|s| s / count).collect(), format!("{} MB of memory", memory.div_ceil(1000))))
+}
+
+/// The most memory that this process had at once, in KiB.
+fn memory() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
 /// Seconds for a log of two messages: what it takes before the first row.

@@ -172,7 +172,7 @@ print(f'Python {sys.version.split()[0]}, numpy {numpy.__version__}, h5py {h5py._
          Written by `cargo xtask bench`; the one place where speed is claimed. Do not edit.\n\n\
          Each row is one run of us and one of the peer in turns, {ROUNDS} rounds, on the same data: medians over\n\
          rounds of each round's median ({HEAVY_ROUNDS} rounds where one operation takes a second). Times drift on shared machines; the ratios are what to trust. All files, the\n\
-         message log of both sides included, lie in {place}, warm; what is timed for a file includes opening and\n\
+         message log of both sides included, lie in {place}, warm, except where a row says otherwise; what is timed for a file includes opening and\n\
          closing it. A log append by larpix-control opens and closes the file each time, as its `to_rawfile` does.\n\n\
          - date: {}, commit {}\n",
         machine::today(),

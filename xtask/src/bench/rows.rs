@@ -230,7 +230,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "log-append-ordered",
-        what: "append by thousands, ordered sync",
+        what: "append by thousands, ordered sync, on the disk where the program lies",
         peer: "larpix-control `to_rawfile`, by thousands, which never syncs",
         script: Some(("log.py", "append-1000")),
         unit: Unit::Messages,
@@ -298,7 +298,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "packets",
-        what: "raw log of detector-like messages (5 to 10 words) to a packet file, one thread",
+        what: "raw log of detector-like messages (5 to 10 words) to a packet file, one thread, less than 100 MB of memory",
         peer: "larpix-control `parse` and `to_file`, 4,000 messages",
         script: Some(("packets.py", "rows")),
         unit: Unit::Rows,
@@ -316,7 +316,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "packets-all",
-        what: "the same, all threads",
+        what: "the same, all threads, less than 100 MB of memory",
         peer: "larpix-control `parse` and `to_file`, 4,000 messages",
         script: Some(("packets.py", "rows")),
         unit: Unit::Rows,

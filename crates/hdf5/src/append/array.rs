@@ -349,7 +349,7 @@ impl Array {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::extensible_array::ExtensibleArray;
+    use crate::index::extensible_array::{ExtensibleArray, Known};
     use hyperslab_core::Limits;
     use hyperslab_core::source::SliceSource;
 
@@ -373,6 +373,7 @@ mod tests {
         let mut file = vec![0; 4096];
         let mut places: Vec<u64> = Vec::new();
         let limits = Limits::default();
+        let mut known = Known::default();
         let mut next = 0;
         let mut step = 1;
         while next < chunks {
@@ -395,7 +396,7 @@ mod tests {
             let read = ExtensibleArray::open(&source, AT, array.header.shape.sizes, &limits).unwrap();
             if next < 2000 || next + 3000 > chunks {
                 let mut seen = 0;
-                read.visit(&source, 0..u64::MAX, &limits, |n, c| {
+                read.visit_again(&source, 0..u64::MAX, &limits, &mut known, |n, c| {
                     assert_eq!((n, c.address), (seen, places[n as usize]));
                     if filters > 0 {
                         assert_eq!((c.size, c.filter_mask), (chunk_bytes, (1 << filters) - 1));
@@ -421,6 +422,43 @@ mod tests {
     #[test]
     fn an_array_grows_into_paged_blocks() {
         grow(131_060 + 5 * 1024, 1, 1);
+    }
+
+    /// What was read before is believed only where the same bytes are still there.
+    #[test]
+    fn a_block_that_has_changed_is_read_anew() {
+        let mut array = Array::new(AT, 15, 1, 16);
+        let (mut space, mut file, mut next) = (Space { end: 4096 }, vec![0; 4096], 0);
+        while next < 3000 {
+            let mut writes = Vec::new();
+            next = array.assign(next, &mut space, &mut writes).unwrap().end();
+            array.flush(&mut space, &mut writes).unwrap();
+            apply(&mut file, writes);
+        }
+        let mut sector = Vec::new();
+        array.emit(&mut sector);
+        file[AT as usize..AT as usize + sector.len()].copy_from_slice(&sector);
+        let mut known = Known::default();
+        let mut look = |file: &[u8]| {
+            let source = SliceSource(file);
+            let limits = Limits::default();
+            let read = ExtensibleArray::open(&source, AT, array.header.shape.sizes, &limits)?;
+            let mut found = None;
+            read.visit_again(&source, 2999..3000, &limits, &mut known, |_, c| {
+                found = Some(c.address);
+                Ok(())
+            })?;
+            Ok::<_, Error>(found)
+        };
+        let first = look(&file).unwrap();
+        assert!(first.is_some() && look(&file).unwrap() == first);
+        for signature in [b"EADB", b"EASB"] {
+            let at = file.windows(4).rposition(|w| w == signature).unwrap();
+            let mut damaged = file.clone();
+            damaged[at + 20] ^= 1;
+            assert_eq!(look(&damaged).unwrap_err().kind(), hyperslab_core::Kind::Invalid);
+            assert_eq!(look(&file).unwrap(), first);
+        }
     }
 
     #[test]
