@@ -94,7 +94,8 @@ fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn print_noted((samples, note): (Vec<f64>, impl serde::Serialize)) -> Result<()> {
+fn print_noted((samples, note): (Vec<f64>, impl Into<serde_json::Value>)) -> Result<()> {
+    let note: serde_json::Value = note.into();
     println!("{}", serde_json::json!({ "samples": samples, "note": note }));
     Ok(())
 }

@@ -156,7 +156,7 @@ fn store(out: &mut [u8; ROOM], at: usize, bytes: u64) {
 /// Eight decimal digits as bytes from 0 to 9, the first in the lowest byte.
 #[inline]
 fn digits(n: u64) -> u64 {
-    let fours = n / 10_000 | (n % 10_000) << 32;
+    let fours = (n / 10_000) | ((n % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
     let twos = hundreds | (fours - 100 * hundreds) << 16;
     let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
