@@ -43,6 +43,10 @@ pub(crate) enum Known {
     FromBuffer,
     /// `scalar(dtype, bytes)`.
     Scalar,
+    /// `copyreg._reconstructor`: how protocols 0 and 1 make an object of a class.
+    Reconstructor,
+    /// `copyreg.__newobj__`: `NEWOBJ` before it was an opcode.
+    NewObject,
     /// A NumPy scalar type called with a Python value; its description.
     ScalarType(&'static str),
 }
@@ -61,6 +65,8 @@ pub(crate) fn lookup(module: &str, name: &str) -> Known {
         ("collections", "OrderedDict") => Known::OrderedDict,
         ("collections", "defaultdict") => Known::DefaultDict,
         ("_codecs", "encode") => Known::Encode,
+        ("copyreg", "_reconstructor") => Known::Reconstructor,
+        ("copyreg", "__newobj__") => Known::NewObject,
         ("datetime", "datetime") => Known::DateTime,
         ("datetime", "date") => Known::Date,
         ("datetime", "time") => Known::Time,

@@ -177,6 +177,16 @@ impl<'a> Pickle<'a> {
         }
     }
 
+    /// The value under a text key of a dict; `None` when there is none, and for what is no dict. Takes time by the
+    /// number of keys.
+    pub fn entry(&self, dict: NodeId, key: &str) -> Option<NodeId> {
+        let (Item::Dict(pairs) | Item::OrderedDict(pairs) | Item::DefaultDict(pairs, _)) = self.get(dict)
+        else {
+            return None;
+        };
+        pairs.as_chunks::<2>().0.iter().find(|[k, _]| self.arena.as_text(*k) == Some(key)).map(|&[_, v]| v)
+    }
+
     /// The elements of an array, or a scalar as an array of rank 0, over the pickle's bytes.
     ///
     /// # Errors

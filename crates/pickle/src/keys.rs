@@ -6,11 +6,13 @@
 //! classes count as equal only to themselves.
 
 use crate::node::{Arena, Links, Node, NodeId};
+use foldhash::fast::RandomState;
 use hyperslab_core::{Error, Result};
 use num_bigint::BigInt;
 use num_traits::{FromPrimitive, ToPrimitive};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
 /// Containers of no more keys than this are searched, not indexed.
 const FEW: usize = 8;
@@ -91,17 +93,20 @@ enum Key<'p> {
 
 struct Numbering<'p, 'a> {
     arena: &'p Arena<'a>,
-    numbers: HashMap<Key<'p>, u32>,
-    of_node: HashMap<NodeId, u32>,
+    numbers: HashMap<Key<'p>, u32, RandomState>,
+    of_node: HashMap<NodeId, u32, RandomState>,
 }
 
 impl<'p, 'a> Numbering<'p, 'a> {
     fn new(arena: &'p Arena<'a>) -> Self {
-        Numbering { arena, numbers: HashMap::new(), of_node: HashMap::new() }
+        Numbering { arena, numbers: HashMap::default(), of_node: HashMap::default() }
     }
 
     /// The entries that stay of a container whose entries are `width` nodes each, key first; `None` when all do.
     fn merge(&mut self, entries: &[NodeId], width: usize) -> Option<Vec<NodeId>> {
+        if self.are_distinct_texts(entries, width) {
+            return None;
+        }
         let count = entries.len() / width;
         let keys = entries.chunks_exact(width).filter_map(|e| e.first().copied());
         if count <= FEW {
@@ -110,10 +115,34 @@ impl<'p, 'a> Numbering<'p, 'a> {
             let firsts: Vec<usize> = keys.iter().filter_map(first).collect();
             return kept(entries, width, &firsts);
         }
-        let mut seen: HashMap<Key<'p>, usize> = HashMap::with_capacity(count);
+        let mut seen: HashMap<Key<'p>, usize, RandomState> =
+            HashMap::with_capacity_and_hasher(count, RandomState::default());
         let firsts: Vec<usize> =
             keys.enumerate().map(|(i, k)| *seen.entry(self.key(k)).or_insert(i)).collect();
         kept(entries, width, &firsts)
+    }
+
+    /// Whether all keys are short text and none is there twice: what most dicts are, settled without more ado.
+    fn are_distinct_texts(&self, entries: &[NodeId], width: usize) -> bool {
+        let text = |entry: &[NodeId]| match self.arena.node(*entry.first()?) {
+            Node::Str(t) => Some(self.arena.text(t).as_bytes()).filter(|t| t.len() <= SHORT),
+            _ => None,
+        };
+        let count = entries.len() / width;
+        let mut entries = entries.chunks_exact(width);
+        if count > FEW {
+            return differ(entries.map(text), count);
+        }
+        let mut seen: [&[u8]; FEW] = [&[]; FEW];
+        let mut free = 0..FEW;
+        entries.all(|entry| {
+            let (Some(key), Some(n)) = (text(entry), free.next()) else { return false };
+            let new = !seen.iter().take(n).any(|k| *k == key);
+            if let Some(slot) = seen.get_mut(n) {
+                *slot = key;
+            }
+            new
+        })
     }
 
     /// A key that is cheap to compare.
@@ -209,6 +238,31 @@ impl<'p, 'a> Numbering<'p, 'a> {
         parts.dedup();
         Key::Frozen(parts)
     }
+}
+
+/// Whether short texts are certain to differ: their hashes do, as far as they are looked at. One in thousands of
+/// millions is taken for a repetition, which is then settled properly.
+fn differ<'p>(mut texts: impl Iterator<Item = Option<&'p [u8]>>, count: usize) -> bool {
+    let Some(size) = count.checked_mul(2).and_then(usize::checked_next_power_of_two) else { return false };
+    let hasher = RandomState::default();
+    // The upper half of a hash, never zero, at a place that its lower half says, or the next that is free.
+    let mut table = vec![0u32; size];
+    texts.all(|text| {
+        let Some(text) = text else { return false };
+        let hash = hasher.hash_one(text);
+        let print = (hash >> 32) as u32 | 1;
+        let mut at = hash as usize & (size - 1);
+        loop {
+            match table.get_mut(at) {
+                Some(slot @ 0) => {
+                    *slot = print;
+                    return true;
+                }
+                Some(slot) if *slot == print => return false,
+                _ => at = (at + 1) & (size - 1),
+            }
+        }
+    })
 }
 
 /// Python's number equality: integral floats are integers.

@@ -29,6 +29,7 @@ mod global;
 mod item;
 mod keys;
 mod literal;
+mod losses;
 mod machine;
 mod memo;
 mod names;
@@ -48,6 +49,7 @@ mod write_objects;
 mod write_rows;
 
 pub use item::{Item, OpaqueItem, Pickle, TimeItem};
+pub use losses::{Loss, json_losses};
 pub use names::{Name, names};
 pub use node::NodeId;
 pub use opaque::How;

@@ -53,7 +53,7 @@ impl<'a> Machine<'a> {
             arena: Arena::new(input.len(), limits),
             stack: Vec::with_capacity(32),
             marks: Vec::with_capacity(8),
-            memo: Memo::with_capacity((input.len() / 16).clamp(4, 1024)),
+            memo: Memo::with_capacity((input.len() / 24).clamp(8, 1 << 20)),
             encoded: HashMap::new(),
             protocol: 0,
             policy,
@@ -472,6 +472,7 @@ impl<'a> Machine<'a> {
         self.push_text(b)
     }
 
+    #[inline]
     fn push_text(&mut self, b: &'a [u8]) -> Result<()> {
         match std::str::from_utf8(b) {
             Ok(s) => self.push(Node::Str(Text::Input(s))),

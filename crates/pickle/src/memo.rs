@@ -15,7 +15,8 @@ const MAX_ENTRIES: u64 = 16 << 20;
 
 #[derive(Default)]
 pub(crate) struct Memo {
-    dense: Vec<Option<NodeId>>,
+    /// [`NodeId::UNSET`] where nothing was stored.
+    dense: Vec<NodeId>,
     sparse: HashMap<u64, NodeId>,
     /// Distinct slots set so far: the index that the next `MEMOIZE` takes.
     count: u64,
@@ -30,10 +31,11 @@ impl Memo {
         let dense_len = self.dense.len() as u64;
         let added = if index < dense_len.saturating_add(SLACK) && !self.sparse.contains_key(&index) {
             if index >= dense_len {
-                self.dense.resize(usize::try_from(index).unwrap_or(usize::MAX).saturating_add(1), None);
+                let len = usize::try_from(index).unwrap_or(usize::MAX).saturating_add(1);
+                self.dense.resize(len, NodeId::UNSET);
             }
             let slot = usize::try_from(index).ok().and_then(|i| self.dense.get_mut(i));
-            slot.and_then(|s| s.replace(node)).is_none()
+            slot.is_none_or(|s| std::mem::replace(s, node) == NodeId::UNSET)
         } else {
             self.sparse.insert(index, node).is_none()
         };
@@ -47,16 +49,28 @@ impl Memo {
     }
 
     /// Stores under the number of slots that are set, as `MEMOIZE` does.
+    #[inline]
     pub(crate) fn append(&mut self, node: NodeId) -> Result<()> {
+        if self.count == self.dense.len() as u64 && self.sparse.is_empty() && self.count < MAX_ENTRIES {
+            self.dense.push(node);
+            self.count += 1;
+            return Ok(());
+        }
         self.put(self.count, node)
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: u64) -> Result<NodeId> {
-        usize::try_from(index)
-            .ok()
-            .and_then(|i| self.dense.get(i).copied().flatten())
-            .or_else(|| self.sparse.get(&index).copied())
-            .ok_or_else(|| Error::invalid(format!("memo slot {index} was never set")))
+        match usize::try_from(index).ok().and_then(|i| self.dense.get(i)) {
+            Some(&id) if id != NodeId::UNSET => Ok(id),
+            _ => self.get_sparse(index),
+        }
+    }
+
+    #[cold]
+    fn get_sparse(&self, index: u64) -> Result<NodeId> {
+        let id = self.sparse.get(&index).copied();
+        id.ok_or_else(|| Error::invalid(format!("memo slot {index} was never set")))
     }
 }
 

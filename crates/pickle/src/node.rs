@@ -22,8 +22,15 @@ impl NodeId {
     pub(crate) const TRUE: NodeId = NodeId(2);
     pub(crate) const EMPTY_TUPLE: NodeId = NodeId(3);
 
+    /// The number of no node.
+    pub(crate) const UNSET: NodeId = NodeId(u32::MAX);
+
+    #[inline]
     pub(crate) fn from_index(i: usize) -> Result<NodeId> {
-        u32::try_from(i).map(NodeId).map_err(|_| too_many("nodes"))
+        match u32::try_from(i) {
+            Ok(i) if i != u32::MAX => Ok(NodeId(i)),
+            _ => Err(too_many("nodes")),
+        }
     }
 
     /// The number itself: below the count of nodes, the same for the same object.
@@ -124,7 +131,8 @@ pub(crate) struct Arena<'a> {
 impl<'a> Arena<'a> {
     /// An arena with its constants, and room for what a pickle of `input_len` bytes usually holds.
     pub(crate) fn new(input_len: usize, limits: &Limits) -> Arena<'a> {
-        let guess = (input_len / 8).clamp(8, 1024);
+        // Memory that is never touched costs nothing; what grows is copied.
+        let guess = (input_len / 12).clamp(16, 1 << 20);
         let mut nodes = Vec::with_capacity(guess);
         nodes.extend([
             Node::None,
@@ -162,13 +170,18 @@ impl<'a> Arena<'a> {
         self.limits.count_objects(std::mem::take(&mut self.uncounted).into())
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, node: Node<'a>) -> Result<NodeId> {
-        self.count(1)?;
+        self.uncounted = self.uncounted.saturating_add(1);
+        if self.uncounted >= BATCH {
+            self.settle()?;
+        }
         let id = NodeId::from_index(self.nodes.len())?;
         self.nodes.push(node);
         Ok(id)
     }
 
+    #[inline]
     pub(crate) fn node(&self, id: NodeId) -> Node<'a> {
         // Every id was handed out by `push`, and nodes are never removed.
         self.nodes.get(id.index()).copied().unwrap_or(Node::None)
@@ -180,13 +193,18 @@ impl<'a> Arena<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn links(&self, l: Links) -> &[NodeId] {
         self.links.get(l.start as usize..).and_then(|s| s.get(..l.len())).unwrap_or_default()
     }
 
     /// A run of exactly these nodes.
     pub(crate) fn link(&mut self, items: &[NodeId]) -> Result<Links> {
-        self.extend(Links::default(), items)
+        let start = u32::try_from(self.links.len()).map_err(|_| too_many("references"))?;
+        let len = u32::try_from(items.len()).map_err(|_| too_many("references"))?;
+        start.checked_add(len).ok_or_else(|| too_many("references"))?;
+        self.links.extend_from_slice(items);
+        Ok(Links { start, len, room: len })
     }
 
     /// The run with `items` added, moved to the end of the buffer when it has no room.
@@ -327,6 +345,7 @@ fn made(start: usize, len: usize) -> Result<Made> {
     }
 }
 
+#[cold]
 fn too_many(what: &str) -> Error {
     Error::limit(format!("more than 2^32 {what} in one pickle"))
 }

@@ -34,6 +34,7 @@ impl<'a> Reader<'a> {
         self.input.len().saturating_sub(self.at)
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, n: u64) -> Result<&'a [u8]> {
         let rest = self.input.get(self.at..).unwrap_or_default();
         match usize::try_from(n).ok().and_then(|n| rest.get(..n)) {
@@ -41,19 +42,31 @@ impl<'a> Reader<'a> {
                 self.at += bytes.len();
                 Ok(bytes)
             }
-            None => {
-                Err(Error::invalid(format!("the pickle ends early (wanted {n} bytes, got {})", rest.len())))
-            }
+            None => Err(ends_early(n, rest.len())),
         }
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let bytes = self.take(N as u64)?;
-        <[u8; N]>::try_from(bytes).map_err(|_| Error::invalid("the pickle ends early"))
+        let rest = self.input.get(self.at..).unwrap_or_default();
+        match rest.first_chunk::<N>() {
+            Some(bytes) => {
+                self.at += N;
+                Ok(*bytes)
+            }
+            None => Err(ends_early(N as u64, rest.len())),
+        }
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8> {
-        self.array::<1>().map(|[b]| b)
+        match self.input.get(self.at) {
+            Some(&b) => {
+                self.at += 1;
+                Ok(b)
+            }
+            None => Err(ends_early(1, 0)),
+        }
     }
 
     pub(crate) fn u16(&mut self) -> Result<u16> {
@@ -94,6 +107,11 @@ impl<'a> Reader<'a> {
         }
         Ok(line)
     }
+}
+
+#[cold]
+fn ends_early(wanted: u64, got: usize) -> Error {
+    Error::invalid(format!("the pickle ends early (wanted {wanted} bytes, got {got})"))
 }
 
 #[cfg(test)]

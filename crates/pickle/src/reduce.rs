@@ -80,7 +80,20 @@ impl<'a> Machine<'a> {
             },
             Known::Scalar => self.scalar(args),
             Known::ScalarType(descr) => self.scalar_of_type(descr, args),
-            Known::Type => Err(Error::unsupported(format!("a call of {}", self.name_of(callable)))),
+            // A go-between is as unknown as the class that it is to make an object of.
+            Known::Reconstructor | Known::NewObject if args.first().is_some_and(|&c| self.is_unmade(c)) => {
+                self.opaque(callable, How::Reduce, items)
+            }
+            Known::NewObject => {
+                let (&class, rest) =
+                    args.split_first().ok_or_else(|| Error::invalid("copyreg.__newobj__ without a class"))?;
+                let rest = self.arena.link(rest)?;
+                let rest = self.arena.push(Node::Tuple { items: rest, hashable: false })?;
+                self.new_object(class, How::NewObj, rest, None)
+            }
+            Known::Reconstructor | Known::Type => {
+                Err(Error::unsupported(format!("a call of {}", self.name_of(callable))))
+            }
         }
     }
 
@@ -144,6 +157,11 @@ impl<'a> Machine<'a> {
                 ("builtins", "getattr") | ("functools", "partial")
             )
         })
+    }
+
+    /// Whether a node stands for a class that is not read.
+    fn is_unmade(&self, id: NodeId) -> bool {
+        self.is_unknown(id) || self.is_class(id)
     }
 
     fn is_unknown(&self, id: NodeId) -> bool {

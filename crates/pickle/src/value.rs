@@ -12,11 +12,14 @@ use hyperslab_core::value::{ListKind, MAX_DEPTH, Opaque, Value};
 use hyperslab_core::{Error, Limits, Result};
 
 /// Values and bytes that any pickle may become, however short.
-const FREE_VALUES: u64 = 1 << 18;
-const FREE_BYTES: u64 = 64 << 20;
+const FREE_VALUES: u64 = 1 << 17;
+const FREE_BYTES: u64 = 16 << 20;
 
-/// How many times more values than nodes, and bytes than the pickle's, a tree may have.
-const GROWTH: u64 = 16;
+/// How many values a tree may have for each byte of the pickle; what repeats nothing has at most one.
+const VALUES_PER_BYTE: u64 = 2;
+
+/// How many times more bytes than the pickle a tree may have.
+const GROWTH: u64 = 4;
 
 /// The name of the value that stands where a value holds itself.
 pub const CYCLE: &str = "recursive reference";
@@ -41,7 +44,7 @@ impl Pickle<'_> {
             limits,
             depth: limits.depth().min(MAX_DEPTH),
             open: Vec::new(),
-            values: FREE_VALUES.saturating_add((self.node_count() as u64).saturating_mul(GROWTH)),
+            values: FREE_VALUES.saturating_add((self.consumed() as u64).saturating_mul(VALUES_PER_BYTE)),
             bytes: FREE_BYTES.saturating_add((self.consumed() as u64).saturating_mul(GROWTH)),
             uncounted: 0,
         };

@@ -256,3 +256,72 @@ fn hostile_pickles_fail_as_they_should() {
         assert_eq!(kind(name), Ok(()), "{name}");
     }
 }
+
+/// A cache index: two pickles, one behind the other.
+fn index(bytes: &[u8]) -> hyperslab_core::Result<(Json, Json)> {
+    let limits = Limits::default();
+    let version = load(bytes, Policy::Strict, &limits)?;
+    let rest = &bytes[version.consumed()..];
+    let entries = load(rest, Policy::Strict, &limits).map_err(|e| e.shifted(version.consumed() as u64))?;
+    assert_eq!(entries.consumed(), rest.len());
+    let json = |p: &hyperslab_pickle::Pickle<'_>| typed(p, p.root(), &mut Vec::new());
+    Ok((json(&version), json(&entries)))
+}
+
+#[test]
+fn cache_indexes_are_two_pickles() {
+    let Some(corpus) = testing::corpus() else { return };
+    let read = |name: &str| index(&std::fs::read(corpus.join("nengo/index").join(name)).unwrap());
+    let (_, entries) = read("ok_p0.index").unwrap();
+    let rows = entries["v"].as_array().unwrap();
+    let ends: Vec<&Json> = rows.iter().map(|r| &r[1]["v"][2]["v"]).collect();
+    assert_eq!(ends, ["240", "480", "720"]);
+    for protocol in 0..6 {
+        let (version, again) = read(&format!("ok_p{protocol}.index")).unwrap();
+        assert_eq!(version["v"][1]["v"], protocol.to_string());
+        assert_eq!(again, entries);
+    }
+    for name in [
+        "ok_empty",
+        "ok_int_keys",
+        "ok_version1",
+        "protocol6",
+        "version3",
+        "version_is_list",
+        "index_is_list",
+    ] {
+        read(&format!("{name}.index")).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    for (name, kind) in [
+        ("empty", Kind::Invalid),
+        ("garbage", Kind::Invalid),
+        ("zeros", Kind::Invalid),
+        ("truncated", Kind::Invalid),
+        ("missing_second", Kind::Invalid),
+        ("text_open_dict", Kind::Invalid),
+        ("malicious", Kind::Unsupported),
+    ] {
+        let e = read(&format!("{name}.index")).unwrap_err();
+        assert_eq!(e.kind(), kind, "{name}: {e}");
+    }
+}
+
+#[test]
+fn payloads_of_objects_are_read() {
+    let Some(corpus) = testing::corpus() else { return };
+    let read = |name: &str| {
+        let bytes = std::fs::read(corpus.join("nengo/npy").join(name)).unwrap();
+        let at = |i: usize| u64::from_le_bytes(bytes[i..i + 8].try_into().unwrap()) as usize;
+        // Behind the NPY header of 128 bytes.
+        let payload = &bytes[at(24) + 128..at(32)];
+        let pickle = load(payload, Policy::Strict, &Limits::default()).unwrap();
+        assert_eq!(pickle.consumed(), payload.len());
+        typed(&pickle, pickle.root(), &mut Vec::new())
+    };
+    for name in ["object.nco", "object_1d.nco"] {
+        let [one, two] = ["np1", "np2"].map(|d| read(&format!("{d}/{name}")));
+        assert_eq!((one["t"].as_str(), one["dtype"].as_str()), (Some("ndarray"), Some("object")));
+        assert!(!one["items"].as_array().unwrap().is_empty());
+        assert_eq!(one, two);
+    }
+}

@@ -1,7 +1,7 @@
 """CPython and NumPy as the judges of pickles: `generate SEED COUNT` or `load FILE`.
 
 `generate` prints one JSON line per random value: its pickle in each protocol as hexadecimal, and the typed form of
-what CPython loads from it (null where it is that of the protocol before).
+what CPython loads from it (null where it is that of the protocol before), and which of its parts are one object.
 `load` reads one hexadecimal pickle per line and prints the typed form of what it loads, warnings being errors.
 """
 import collections
@@ -117,6 +117,22 @@ def typed(v, up=()):
     raise TypeError(type(v))
 
 
+def sharing(v, numbers, out):
+    """Containers in the order in which they are met, by the number that they got when they were met first."""
+    if not isinstance(v, (list, tuple, dict, np.ndarray)) or type(v) is tuple and not v:
+        return
+    known = id(v) in numbers
+    out.append(numbers.setdefault(id(v), len(numbers)))
+    if known:
+        return
+    if isinstance(v, dict):
+        v = [x for pair in v.items() for x in pair]
+    elif isinstance(v, np.ndarray):
+        v = v.ravel().tolist() if v.dtype == object else []
+    for x in v:
+        sharing(x, numbers, out)
+
+
 class Random(random.Random):
     def integer(self):
         return self.choice([
@@ -145,7 +161,8 @@ class Random(random.Random):
 
     def array(self):
         kind = self.choice(["<f8", ">f8", "<f4", "<f2", "|b1", "|i1", "<u2", ">i4", "<i8", "<c16", "|S3", "<U2", "<M8[ns]",
-                            "<m8[25s]", "|V5", "struct"])
+                            "<m8[25s]", "|V5", "struct", "|u1", ">i2", "<i2", "<i4", "<u4", ">u8", "<c8", ">c16", ">U3", ">M8[D]",
+                            "<M8[us]", "<m8[W]", "<M8", "|S1"])
         if kind == "struct":
             kind = self.choice([
                 [("a", "<i4"), ("b", "<f8", (2, 2)), ("c", "|S3")],
@@ -222,8 +239,10 @@ if sys.argv[1] == "generate":
         for protocol in range(6):
             p = pickle.dumps(v, protocol)
             # What CPython itself makes of it is the truth: protocol 0 loses the payload of a NaN.
-            truth = typed(pickle.loads(p))
-            pickles.append([p.hex(), None if truth == last else truth])
+            loaded, shared = pickle.loads(p), []
+            truth = typed(loaded)
+            sharing(loaded, {}, shared)
+            pickles.append([p.hex(), None if truth == last else truth, shared])
             last = truth
         print(json.dumps(pickles))
 else:

@@ -5,7 +5,7 @@ mod common;
 
 use common::hex;
 use hyperslab_core::{Limits, testing};
-use hyperslab_pickle::{Policy, dump, load};
+use hyperslab_pickle::{Plain, Policy, Protocol, RowsDump, dump_as, load};
 use serde_json::{Value as Json, json};
 use std::ffi::OsStr;
 
@@ -15,23 +15,33 @@ fn unhex(s: &str) -> Vec<u8> {
     (0..s.len()).step_by(2).map(|i| u8::from_str_radix(&s[i..i + 2], 16).unwrap()).collect()
 }
 
-fn ours(bytes: &[u8]) -> Json {
+/// Values that a run generates; `HYPERSLAB_SOAK=1` makes it thousands.
+fn count() -> usize {
+    if std::env::var_os("HYPERSLAB_SOAK").is_some() { 4000 } else { 120 }
+}
+
+/// One value in the six protocols: its pickle, what CPython loads from it, which of its parts are one object.
+type Pickles = Vec<(String, Json, Vec<usize>)>;
+
+fn ours(bytes: &[u8]) -> (Json, Vec<usize>) {
     let p = load(bytes, Policy::Strict, &Limits::default()).unwrap_or_else(|e| panic!("{e}\n{}", hex(bytes)));
     assert_eq!(p.consumed(), bytes.len());
-    common::exact(&p)
+    (common::exact(&p), common::sharing(&p))
 }
 
 #[test]
 fn what_cpython_writes_is_read_as_cpython_reads_it() {
     let Some(python) = testing::oracle_python() else { return };
     let seed = std::env::var("HYPERSLAB_SEED").unwrap_or_else(|_| "1".into());
-    let out = testing::run_python(&python, SCRIPT, &["generate", &seed, "200"].map(OsStr::new));
+    let n = count().to_string();
+    let out = testing::run_python(&python, SCRIPT, &["generate", &seed, &n].map(OsStr::new));
     let mut compared = 0;
     for line in out.lines() {
-        let pickles: Vec<(String, Json)> = serde_json::from_str(line).unwrap();
+        let pickles: Pickles = serde_json::from_str(line).unwrap();
         let mut last = Json::Null;
-        for (protocol, (bytes, truth)) in pickles.iter().enumerate() {
-            let got = ours(&unhex(bytes));
+        for (protocol, (bytes, truth, shared)) in pickles.iter().enumerate() {
+            let (got, same) = ours(&unhex(bytes));
+            assert_eq!(&same, shared, "parts that are one object, protocol {protocol} of {bytes}");
             if !truth.is_null() {
                 last = common::sorted_sets(truth);
             }
@@ -40,50 +50,92 @@ fn what_cpython_writes_is_read_as_cpython_reads_it() {
         }
     }
     println!("{compared} pickles compared");
-    assert_eq!(compared, 1200);
+    assert_eq!(compared, 6 * count());
 }
 
 #[test]
 fn what_we_write_cpython_reads_without_a_warning() {
     let Some(python) = testing::oracle_python() else { return };
-    let out = testing::run_python(&python, SCRIPT, &["generate", "2", "200"].map(OsStr::new));
+    let n = count().to_string();
+    let out = testing::run_python(&python, SCRIPT, &["generate", "2", &n].map(OsStr::new));
     let limits = Limits::default;
     let (mut written, mut expected, mut refused) = (String::new(), Vec::new(), 0);
     for line in out.lines() {
-        let pickles: Vec<(String, Json)> = serde_json::from_str(line).unwrap();
+        let pickles: Pickles = serde_json::from_str(line).unwrap();
         let bytes = &pickles[4].0;
-        let truth = pickles[..5].iter().rev().map(|(_, truth)| truth).find(|t| !t.is_null()).unwrap();
+        let truth = pickles[..5].iter().rev().map(|(_, truth, _)| truth).find(|t| !t.is_null()).unwrap();
         let value = load(&unhex(bytes), Policy::Strict, &limits()).unwrap().to_value(&limits()).unwrap();
-        match dump(&value) {
-            Ok(p) => {
-                let again = load(&p, Policy::Strict, &limits()).unwrap().to_value(&limits()).unwrap();
-                assert_eq!(again, value, "{bytes}\n{}", hex(&p));
-                written += &hex(&p);
-                written.push('\n');
-                expected.push(plain(&common::sorted_sets(truth)));
-            }
-            // Cycles and arrays of objects are all that cannot be written.
-            Err(e) => {
-                let text = truth.to_string();
-                assert!(
-                    text.contains("ref-cycle") || text.contains("\"object\"") || text.contains("|O"),
-                    "{e}: {text}"
-                );
-                refused += 1;
+        for protocol in [Protocol::Two, Protocol::Three, Protocol::Four, Protocol::Five] {
+            match dump_as(&value, protocol) {
+                Ok(p) => {
+                    let again = load(&p, Policy::Strict, &limits()).unwrap();
+                    assert_eq!(again.protocol(), protocol.number());
+                    assert_eq!(again.to_value(&limits()).unwrap(), value, "{bytes}\n{}", hex(&p));
+                    written += &hex(&p);
+                    written.push('\n');
+                    expected.push(plain(&common::sorted_sets(truth)));
+                }
+                // Cycles and arrays of objects are all that cannot be written.
+                Err(e) => {
+                    let text = truth.to_string();
+                    assert!(
+                        text.contains("ref-cycle") || text.contains("\"object\"") || text.contains("|O"),
+                        "{e}: {text}"
+                    );
+                    refused += 1;
+                }
             }
         }
     }
-    let dir = std::env::temp_dir().join(format!("hyperslab-pickle-{}", std::process::id()));
-    std::fs::write(&dir, written).unwrap();
-    let loaded = testing::run_python(&python, SCRIPT, &[OsStr::new("load"), dir.as_os_str()]);
-    std::fs::remove_file(&dir).unwrap();
-    let loaded: Vec<Json> = loaded.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(loaded.len(), expected.len());
-    for (got, want) in loaded.iter().zip(&expected) {
-        common::assert_same(&plain(&common::sorted_sets(got)), want, "");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pickles");
+    std::fs::write(&file, written).unwrap();
+    // NumPy 2, 1.24 and 1.26.
+    let older = ["HYPERSLAB_PYTHON_112", "HYPERSLAB_PYTHON_114"].map(testing::oracle);
+    let pythons: Vec<_> = std::iter::once(python).chain(older.into_iter().flatten()).collect();
+    for python in &pythons {
+        let loaded = testing::run_python(python, SCRIPT, &[OsStr::new("load"), file.as_os_str()]);
+        let loaded: Vec<Json> = loaded.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(loaded.len(), expected.len());
+        for (got, want) in loaded.iter().zip(&expected) {
+            common::assert_same(&plain(&common::sorted_sets(got)), want, "");
+        }
     }
-    println!("{} values written and read back, {refused} refused", expected.len());
-    assert!(expected.len() > 120);
+    println!("{} pickles read back by {} Pythons, {refused} refused", expected.len(), pythons.len());
+    assert!(expected.len() > 2 * count());
+}
+
+#[test]
+fn an_index_is_written_as_cpython_reads_it() {
+    let Some(python) = testing::oracle_python() else { return };
+    let keys: Vec<String> = (0..2500).map(|i| format!("{i:040x}")).collect();
+    let files: Vec<String> = (0..70).map(|i| format!("/tmp/ä/{i}.nco")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let mut paths = Vec::new();
+    for protocol in [Protocol::Two, Protocol::Three, Protocol::Four, Protocol::Five] {
+        let version = [Plain::Int(2), Plain::Int(protocol.number().into())];
+        let mut bytes = RowsDump::tuple(Protocol::Two, &version).unwrap();
+        let mut rows = RowsDump::new(protocol);
+        for (i, key) in keys.iter().enumerate() {
+            let at = 5_000_000_000 * i as i128;
+            rows.insert(key, &[Plain::Str(&files[i % 70]), Plain::Int(at), Plain::Int(at + 209)]).unwrap();
+        }
+        bytes.extend(rows.finish());
+        paths.push(folder.path().join(format!("{}", protocol.number())));
+        std::fs::write(paths.last().unwrap(), bytes).unwrap();
+    }
+    let check = "
+import pickle, sys
+for n, path in enumerate(sys.argv[1:], 2):
+    with open(path, 'rb') as f:
+        assert pickle.load(f) == (2, n)
+        index = pickle.load(f)
+        assert not f.read()
+    want = {'%040x' % i: ('/tmp/ä/%d.nco' % (i % 70), 5000000000 * i, 5000000000 * i + 209) for i in range(2500)}
+    assert index == want and list(index) == list(want)
+";
+    let args: Vec<&OsStr> = paths.iter().map(|p| p.as_os_str()).collect();
+    testing::run_python(&python, check, &args);
 }
 
 /// The typed form without what a metadata tree does not keep: kinds of dicts and of bytes, the order of elements in

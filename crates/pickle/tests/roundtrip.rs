@@ -89,12 +89,40 @@ proptest! {
     }
 
     #[test]
+    fn what_json_cannot_hold_is_said(value in tree()) {
+        let limits = Limits::default();
+        let losses = hyperslab_pickle::json_losses(&value);
+        // An array of long doubles cannot be written at all.
+        let Ok(json) = hyperslab_core::json::from_value(&value, &limits) else {
+            prop_assert!(!losses.is_empty());
+            return Ok(());
+        };
+        let again = hyperslab_core::json::to_value(&json).unwrap();
+        prop_assert_eq!(losses.is_empty(), again == value, "{:?}", losses);
+    }
+
+    #[test]
     fn any_bytes_are_a_value_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let limits = Limits::default();
         if let Ok(p) = load(&bytes, Policy::Inspect, &limits) {
             let _ = p.to_value(&limits);
         }
     }
+}
+
+#[test]
+fn losses_have_places() {
+    let value = Value::map([
+        ("plain", Value::list([Value::Int(1), Value::Bytes(vec![0]), Value::Float(0.5)])),
+        ("odd", Value::list([Value::Null, Value::List(ListKind::Tuple, vec![]), Value::Float(f64::NAN)])),
+        ("bytes?", Value::map([("base64", Value::from("AA=="))])),
+    ]);
+    let losses = hyperslab_pickle::json_losses(&value);
+    let places: Vec<&str> = losses.iter().map(|l| l.path.as_str()).collect();
+    assert_eq!(places, ["/odd/1", "/odd/2", "/bytes?"]);
+    assert_eq!(losses[0].what, "a tuple, which becomes a list");
+    let twice = Value::Map(vec![("a".into(), Value::Null), ("a".into(), Value::Null)]);
+    assert_eq!(hyperslab_pickle::json_losses(&twice)[0].path, "");
 }
 
 #[test]

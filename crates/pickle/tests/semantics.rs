@@ -313,3 +313,64 @@ fn trees_are_bounded() {
     b.extend(b"e.");
     assert_eq!(strict(&b).unwrap().to_value(&limits()).unwrap_err().kind(), Kind::Limit);
 }
+
+#[test]
+fn a_million_levels_are_read_walked_and_dropped() {
+    const DEPTH: usize = 1_000_000;
+    let lists = [b"\x80\x04".to_vec(), b"]".repeat(DEPTH), b"a".repeat(DEPTH - 1), b".".to_vec()].concat();
+    let tuples = [b"\x80\x04)".to_vec(), b"\x85".repeat(DEPTH), b".".to_vec()].concat();
+    let frozen = [b"\x80\x04(K\x01\x91\x94".to_vec(), b"(h\0\x91q\0".repeat(DEPTH), b".".to_vec()].concat();
+    for (bytes, depth) in [(lists, DEPTH), (tuples, DEPTH + 1), (frozen, DEPTH + 1)] {
+        let p = strict(&bytes).unwrap();
+        let (mut at, mut levels) = (p.root(), 0);
+        while let Item::List(items) | Item::Tuple(items) | Item::FrozenSet(items) = p.get(at) {
+            levels += 1;
+            match items {
+                [inner] => at = *inner,
+                _ => break,
+            }
+        }
+        assert_eq!(levels, depth);
+        let limits = Limits::new(1 << 30, 1 << 24, u32::MAX);
+        assert_eq!(p.to_value(&limits).unwrap_err().kind(), Kind::Limit);
+    }
+    // As a key, which must be compared with another that is as deep.
+    let key = b")".iter().chain(b"\x85".repeat(DEPTH).iter()).copied().collect::<Vec<u8>>();
+    let dict = [b"\x80\x04}(".to_vec(), key.clone(), b"K\x01".to_vec(), key, b"K\x02u.".to_vec()].concat();
+    let p = strict(&dict).unwrap();
+    let Item::Dict(pairs) = p.get(p.root()) else { panic!() };
+    assert_eq!(pairs.len(), 2);
+}
+
+#[test]
+fn names_are_told_whatever_becomes_of_them() {
+    let dropped = b"cos\nsystem\n(S'ls'\ntR0cnumpy\ndtype\n0cos\nsystem\n0N.";
+    let told = |names: Vec<hyperslab_pickle::Name>| -> Vec<(String, u64, bool)> {
+        names.into_iter().map(|n| (format!("{}.{}", n.module, n.name), n.offset, n.known)).collect()
+    };
+    let want = vec![("os.system".to_owned(), 0, false), ("numpy.dtype".to_owned(), 21, true)];
+    let p = load(dropped, Policy::Inspect, &Limits::default()).unwrap();
+    assert_eq!(told(p.names()), want);
+    let (names, end) = hyperslab_pickle::names(dropped, &Limits::default());
+    assert_eq!((told(names), end.unwrap()), (want.clone(), dropped.len()));
+    let broken = &dropped[..30];
+    let (names, end) = hyperslab_pickle::names(broken, &Limits::default());
+    assert_eq!(told(names), want[..1]);
+    assert_eq!(end.unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn go_betweens_are_as_known_as_what_they_make() {
+    assert_eq!(
+        value(b"ccopy_reg\n__newobj__\n(ccollections\nOrderedDict\ntR(S'a'\nI1\nu."),
+        json!({ "OrderedDict": [[{ "py2str": "61" }, "1"]] })
+    );
+    let object = b"ccopy_reg\n_reconstructor\n(cm\nC\nc__builtin__\nobject\nNtR.";
+    assert!(error(object).contains("m.C is not among the types"), "{}", error(object));
+    let p = load(object, Policy::Inspect, &Limits::default()).unwrap();
+    let Item::Opaque(o) = p.get(p.root()) else { panic!() };
+    assert_eq!(p.class_name(o), "m.C");
+    // Which of Python's own types it would make of what is not said by any pickler.
+    let own = b"ccopy_reg\n_reconstructor\n(c__builtin__\nset\nc__builtin__\nobject\nNtR.";
+    assert_eq!(strict(own).unwrap_err().kind(), Kind::Unsupported);
+}

@@ -4,6 +4,7 @@
 use hyperslab_core::{Limits, digest};
 use hyperslab_pickle::{Item, NodeId, Pickle};
 use serde_json::{Value as Json, json};
+use std::collections::HashMap;
 
 pub(crate) fn hex(b: &[u8]) -> String {
     b.iter().map(|b| format!("{b:02x}")).collect()
@@ -76,6 +77,29 @@ pub(crate) fn typed(p: &Pickle<'_>, id: NodeId, open: &mut Vec<NodeId>) -> Json 
 /// The typed form of the oracle script: dates in full, arrays in little-endian order.
 pub(crate) fn exact(p: &Pickle<'_>) -> Json {
     sorted_sets(&fill_in(p, p.root(), &mut Vec::new()))
+}
+
+/// Containers in the order in which they are met, by the number that they got when they were met first; sets, which
+/// have no order, are not looked into.
+pub(crate) fn sharing(p: &Pickle<'_>) -> Vec<usize> {
+    fn walk(p: &Pickle<'_>, id: NodeId, numbers: &mut HashMap<NodeId, usize>, out: &mut Vec<usize>) {
+        let items = match p.get(id) {
+            Item::Tuple([]) => return,
+            Item::List(l) | Item::Tuple(l) | Item::Dict(l) | Item::OrderedDict(l) => l,
+            Item::DefaultDict(l, _) | Item::ObjectArray(_, _, l) => l,
+            Item::Array(..) => &[],
+            _ => return,
+        };
+        let next = numbers.len();
+        let known = numbers.contains_key(&id);
+        out.push(*numbers.entry(id).or_insert(next));
+        if !known {
+            items.iter().for_each(|&i| walk(p, i, numbers, out));
+        }
+    }
+    let mut out = Vec::new();
+    walk(p, p.root(), &mut HashMap::new(), &mut out);
+    out
 }
 
 fn fill_in(p: &Pickle<'_>, id: NodeId, open: &mut Vec<NodeId>) -> Json {
