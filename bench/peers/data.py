@@ -1,11 +1,14 @@
 """The data that both sides use, by the tools that define the formats: `python data.py DIR`."""
 
+import hashlib
 import os
+import pickle
 import random
 import struct
 import sys
 
 import numpy as np
+from nengo.solvers import Lstsq
 from nengo.utils import nco
 
 
@@ -38,6 +41,20 @@ def archives(folder, rng):
     np.savez(os.path.join(folder, "members.npz"), **{"k%d" % i: np.arange(10) * float(i) for i in range(5000)})
 
 
+def pickles(folder, rng):
+    """What a solver tells, and the index of a cache of 100 files with 100 objects each."""
+    _, info = Lstsq()(rng.random((300, 30)), rng.random((300, 2)))
+    assert set(info) == {"rmses", "residuals", "rank", "singular_values", "time"}, info
+    files = ["/home/user/.cache/nengo/decoders/%02x/676bda-e5ea-11f1-ac7c-02fc%08x.nco" % (i, i) for i in range(100)]
+    index = {
+        hashlib.sha1(b"%d" % i).hexdigest(): (files[i // 100], 209001 * (i % 100), 209001 * (i % 100 + 1))
+        for i in range(10_000)
+    }
+    for name, value in (("solver", info), ("index", index)):
+        with open(os.path.join(folder, name + ".pickle"), "wb") as f:
+            pickle.dump(value, f, pickle.HIGHEST_PROTOCOL)
+
+
 def main(folder):
     rng = np.random.default_rng(1)
     np.save(os.path.join(folder, "image.npy"), rng.standard_normal((1000, 500)))
@@ -49,6 +66,7 @@ def main(folder):
     with open(os.path.join(folder, "small.nco"), "wb") as f:
         info = {"rmses": np.array([0.017, 0.018]), "iterations": 8, "time": 0.0009765625}
         nco.write(f, info, rng.standard_normal((60, 2)))
+    pickles(folder, np.random.default_rng(3))
     # Messages of 206 bytes in the mean, as a detector's are: a header of 8 and words of 16. Their bytes are noise:
     # neither side looks into them. Lengths differ, as larpix-control is far slower when all are equal.
     noise = random.Random(2)

@@ -10,6 +10,7 @@ mod log_tools;
 mod nco;
 mod npy;
 mod packets;
+mod pickle;
 mod text;
 mod time;
 
@@ -88,6 +89,9 @@ fn run(args: &[String]) -> Result<()> {
         "npz-read-i16" => npy::read(folder, "i16.npz", 1)?,
         "npz-read-many" => npy::read(folder, "many.npz", 2)?,
         "npz-list" => npy::list(folder)?,
+        "unpickle-index" => pickle::index(folder)?,
+        "unpickle-solver" => pickle::solver(folder)?,
+        "unpickle-solver-tree" => pickle::solver_tree(folder)?,
         other => return Err(format!("there is no operation {other:?}").into()),
     };
     println!("{}", serde_json::json!({ "samples": samples }));

@@ -95,6 +95,17 @@ pub trait Stream {
     fn next_part(&mut self) -> Result<Option<View<'_>>>;
 }
 
+/// Code that a stored object refers to by name, as Python would import it. It is never imported or called here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeName {
+    /// `module.name`.
+    pub name: String,
+    /// Where the file first refers to it, in bytes from its start.
+    pub offset: u64,
+    /// Whether it is among the types that are read; anything else is an inert record.
+    pub known: bool,
+}
+
 /// An open container.
 pub trait Container: Send + Sync {
     /// The format's short name: `hdf5`, `npy`, `npz`, `nco`, `nco-pack`, `raw`, ..
@@ -137,6 +148,15 @@ pub trait Container: Send + Sync {
     fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
         let _ = (limits, visit);
         Ok(())
+    }
+
+    /// The code that objects stored in a node refer to; empty where a format has no such objects.
+    ///
+    /// # Errors
+    /// As [`Container::read`].
+    fn code_names(&self, path: &str, limits: &Limits) -> Result<Vec<CodeName>> {
+        let _ = (path, limits);
+        Ok(Vec::new())
     }
 
     /// One attribute as an array, with its own dtype and shape.

@@ -10,6 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value as Json, json};
 
+/// An integer of more bits than this, 4,300 decimal digits, is shown in hexadecimal: decimal digits take time by their
+/// square, and Python's own readers refuse more of them by default.
+pub const MOST_DECIMAL_BITS: u64 = 14_284;
+
 /// A finite float as a JSON number that keeps its kind (`1.0`, not `1`); the three strings otherwise.
 pub fn float(v: f64) -> Json {
     match Number::from_f64(v) {
@@ -68,6 +72,7 @@ fn convert(value: &Value, dtype: Option<&Dtype>, limits: &Limits, depth: u32) ->
         },
         Value::Null => Json::Null,
         Value::Bool(b) => Json::Bool(*b),
+        Value::BigInt(i) if dtype.is_some() && i.bits() > MOST_DECIMAL_BITS => format!("{:#x}", **i).into(),
         Value::BigInt(i) => big(&i.to_string()),
         Value::Float(f) => float(*f),
         Value::Complex(re, im) => json!({ "re": float(*re), "im": float(*im) }),

@@ -220,6 +220,10 @@ impl Opening<'_> {
                 Ok(Box::new(crate::hdf5::File::from_source(source)?.following(follow)))
             }
             Some(Format::Envi | Format::Nrrd) => self.described(source, format == Some(Format::Envi)),
+            // Protocols 0 and 1 have no signature, a broken pickle not that of a whole one: the name has to do.
+            None if self.name.extension().is_some_and(|e| e == "pkl" || e == "pickle") => {
+                Ok(Box::new(PickleFile::open(&source, limits)?))
+            }
             None => Err(unknown(&source, self.name)),
         }
     }

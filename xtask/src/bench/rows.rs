@@ -340,6 +340,38 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "unpickle-solver",
+        what: "solver dict unpickled: every part found by name and viewed",
+        peer: "`pickle.loads` (C), nothing looked at",
+        script: Some(("pickles.py", "solver")),
+        goal: Goal::AtMost(6e-6),
+        ..ROW
+    },
+    Row {
+        name: "unpickle-solver",
+        what: "the same",
+        peer: "the same",
+        script: Some(("pickles.py", "solver")),
+        goal: Goal::Ratio(0.2),
+        ..ROW
+    },
+    Row {
+        name: "unpickle-solver-tree",
+        what: "solver dict unpickled to a tree that owns its parts",
+        peer: "`pickle.loads` (C)",
+        script: Some(("pickles.py", "solver")),
+        goal: Goal::Ratio(0.5),
+        ..ROW
+    },
+    Row {
+        name: "unpickle-index",
+        what: "cache index of 10,000 entries unpickled, every entry visited",
+        peer: "`pickle.loads` (C), nothing visited",
+        script: Some(("pickles.py", "index")),
+        goal: Goal::Ratio(0.25),
+        ..ROW
+    },
+    Row {
         name: "npy-load",
         what: "open and load a small NPY (100 f64)",
         peer: "`numpy.load`",

@@ -90,6 +90,8 @@ pub(crate) fn alone(value: &Value) -> String {
         Value::Null => "None".into(),
         Value::Bool(b) => if *b { "True" } else { "False" }.into(),
         Value::Int(i) => i.to_string(),
+        // Decimal digits take time by their square; Python refuses more than these by default.
+        Value::BigInt(i) if i.bits() > hyperslab::json::MOST_DECIMAL_BITS => format!("{:#x}", **i),
         Value::BigInt(i) => i.to_string(),
         Value::Float(v) => float::scalar(*v, Width::Double),
         Value::Complex(re, im) => complex_scalar(*re, *im, Width::Double),

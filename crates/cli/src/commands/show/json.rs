@@ -4,6 +4,7 @@ use super::{Parts, Show};
 use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::render::json;
+use hyperslab::container::CodeName;
 use hyperslab::{Error, Node, NodeKind, Result, Selection, View, blocks, ls};
 use serde_json::json as object;
 use std::io::Write;
@@ -13,6 +14,7 @@ impl Show<'_> {
         let mut head = object!({ "file": self.target.file().to_string_lossy(), "path": node.path });
         if self.has_metadata() && selection.is_all() {
             head["metadata"] = self.metadata_json(&node.path)?;
+            self.names_json(&node.path, &mut head)?;
         }
         let Some(dtype) = &node.dtype else {
             let why = node.error.as_ref().map_or("has no type".into(), ToString::to_string);
@@ -93,10 +95,21 @@ impl Show<'_> {
         Ok(object.into())
     }
 
+    /// The code that stored objects refer to, where there are any.
+    fn names_json(&self, path: &str, head: &mut serde_json::Value) -> Result<()> {
+        let names = self.container.code_names(path, self.limits)?;
+        if !names.is_empty() {
+            let one = |n: &CodeName| object!({ "name": n.name, "offset": n.offset, "known": n.known });
+            head["names"] = names.iter().map(one).collect();
+        }
+        Ok(())
+    }
+
     pub(super) fn pickle_json(&self, path: &str) -> Outcome<()> {
-        let document = object!({
+        let mut document = object!({
             "file": self.target.file().to_string_lossy(), "path": path, "metadata": self.metadata_json(path)?,
         });
+        self.names_json(path, &mut document)?;
         Ok(output::json(&mut output::bytes(), &document)?)
     }
 }

@@ -249,6 +249,14 @@ impl Show<'_> {
         writeln!(out, "{}", paint(NAME, "metadata"))?;
         let lines = value::named_lines(&attributes, "", self.limits)?;
         lines.iter().try_for_each(|l| writeln!(out, "  {l}"))?;
+        let names = self.container.code_names(path, self.limits)?;
+        if !names.is_empty() {
+            writeln!(out, "{} {}", paint(NAME, "names"), paint(DIM, "(none of them imported or called)"))?;
+        }
+        for n in names {
+            let unknown = if n.known { "" } else { ", not among the types that are read" };
+            writeln!(out, "  {} at byte {}{unknown}", text::name(&n.name), n.offset)?;
+        }
         Ok(out.flush()?)
     }
 }
