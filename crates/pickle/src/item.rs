@@ -121,6 +121,7 @@ impl<'a> Pickle<'a> {
     }
 
     /// A node. An id of another pickle gives some node or `None`, never a panic.
+    #[inline]
     pub fn get(&self, id: NodeId) -> Item<'_> {
         let a = &self.arena;
         match a.node(id) {

@@ -57,7 +57,7 @@ impl Walk {
             Value::List(ListKind::Set | ListKind::FrozenSet, _) => "a set, which becomes a list",
             Value::Map(pairs) => {
                 let mut seen = HashSet::new();
-                let what = if pairs.iter().any(|(k, _)| k.as_str().is_none()) {
+                if pairs.iter().any(|(k, _)| k.as_str().is_none()) {
                     "a map with keys that are no text, which becomes a list of pairs"
                 } else if !pairs.iter().all(|(k, _)| seen.insert(k.as_str())) {
                     "a map with equal keys, of which the last stays"
@@ -71,8 +71,7 @@ impl Walk {
                     return;
                 } else {
                     "deeper than JSON is read"
-                };
-                what
+                }
             }
             Value::Array(_) => "an array, which becomes lists without a dtype, or has no text",
             Value::Opaque(_) => "an object, which becomes a map of its parts",

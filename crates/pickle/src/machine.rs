@@ -102,6 +102,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Performs one opcode; `STOP` gives the result.
+    #[inline(always)]
     fn step(&mut self, byte: u8) -> Result<Option<NodeId>> {
         match byte {
             op::PROTO => {
@@ -422,14 +423,16 @@ impl<'a> Machine<'a> {
         done
     }
 
+    #[inline(always)]
     fn push_id(&mut self, id: NodeId) -> Result<()> {
         if self.stack.len() >= MAX_STACK {
-            return Err(Error::limit(format!("more than {MAX_STACK} values on the stack")));
+            return Err(overflow());
         }
         self.stack.push(id);
         Ok(())
     }
 
+    #[inline(always)]
     fn push(&mut self, node: Node<'a>) -> Result<()> {
         let id = self.arena.push(node)?;
         self.push_id(id)
@@ -559,6 +562,11 @@ impl<'a> Machine<'a> {
         let id = self.memo.get(index)?;
         self.push_id(id)
     }
+}
+
+#[cold]
+fn overflow() -> Error {
+    Error::limit(format!("more than {MAX_STACK} values on the stack"))
 }
 
 fn underflow() -> Error {

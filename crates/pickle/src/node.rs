@@ -165,16 +165,22 @@ impl<'a> Arena<'a> {
         if self.uncounted >= BATCH { self.settle() } else { Ok(()) }
     }
 
+    #[cold]
+    fn settle_batch(&mut self) -> Result<()> {
+        self.settle()
+    }
+
     /// Counts what is left of the last batch.
     pub(crate) fn settle(&mut self) -> Result<()> {
         self.limits.count_objects(std::mem::take(&mut self.uncounted).into())
     }
 
-    #[inline]
+    // A node that is handed over in memory is read back wider than it was written, which waits for the store.
+    #[inline(always)]
     pub(crate) fn push(&mut self, node: Node<'a>) -> Result<NodeId> {
         self.uncounted = self.uncounted.saturating_add(1);
         if self.uncounted >= BATCH {
-            self.settle()?;
+            self.settle_batch()?;
         }
         let id = NodeId::from_index(self.nodes.len())?;
         self.nodes.push(node);

@@ -366,7 +366,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "unpickle-index",
         what: "cache index of 10,000 entries unpickled, every entry visited",
-        peer: "`pickle.loads` (C), nothing visited",
+        peer: "`pickle.loads` (C, collector on), nothing visited",
         script: Some(("pickles.py", "index")),
         goal: Goal::Ratio(0.25),
         ..ROW
