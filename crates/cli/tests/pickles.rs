@@ -1,6 +1,5 @@
 //! Hostile pickles and cache indexes through `slab show`: a value or one clear error each, every name told, in little
 //! time and memory, and nothing run.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is the failure report")]
 
 use hyperslab::testing;
 use serde_json::Value as Json;

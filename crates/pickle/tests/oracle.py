@@ -91,7 +91,8 @@ def typed(v, up=()):
     if isinstance(v, np.generic):
         little = np.zeros((), packed(v.dtype))
         little[...] = v
-        return {"t": "npscalar", "dtype": dtype(v.dtype), "hex": little.tobytes().hex()}
+        # NumPy makes a byte where empty text has none.
+        return {"t": "npscalar", "dtype": dtype(v.dtype), "hex": little.tobytes()[: v.dtype.itemsize].hex()}
     if type(v) is np.ndarray:
         if v.dtype == object:
             return {"t": "ndarray", "dtype": "object", "shape": list(v.shape), "fortran": False, "items": each(v.ravel().tolist())}
