@@ -51,6 +51,9 @@ def main(folder):
         nco.write(f, info, rng.standard_normal((60, 2)))
     with open(os.path.join(folder, "eight.nco"), "wb") as f:
         nco.write(f, info, rng.standard_normal((512, 2)))
+    with open(os.path.join(folder, "pack.nco"), "wb") as f:
+        for _ in range(1000):
+            nco.write(f, info, rng.standard_normal((512, 2)))
     with open(os.path.join(folder, "large.nco"), "wb") as f:
         nco.write(f, info, rng.standard_normal((1024, 512)))
     # Messages of 206 bytes in the mean, as a detector's are: a header of 8 and words of 16. Their bytes are noise:

@@ -2,10 +2,11 @@
 //!
 //! An object's header is written after everything else of it, so one whose writer died is a stretch of damage, and the
 //! objects before it stay as they were. Nothing that is in the file is written again. One writer at a time: the file is
-//! locked, where the file system can.
+//! locked, where the file system can. Many small objects are gathered on demand and go out in one write, their headers
+//! after all of them.
 
 use crate::ext::{self, Extension};
-use crate::header::Header;
+use crate::header::{HEADER_LEN, Header};
 use crate::pack;
 use crate::write::{block_len, finish_front, first, npy_summed, place};
 use hyperslab_core::source::FileSource;
@@ -41,8 +42,12 @@ pub struct Pack {
     file: File,
     path: PathBuf,
     end: u64,
-    /// What goes out in one write, kept for its allocation.
+    /// From how many bytes on what is gathered goes out.
+    gather: usize,
+    /// Objects that are not in the file yet, with zeros for headers and blocks.
     buffer: Vec<u8>,
+    /// Where each of them starts, and its header and block.
+    firsts: Vec<(u64, Vec<u8>)>,
     /// An append that stopped halfway: where the file ends is not known then.
     unsure: bool,
 }
@@ -83,7 +88,16 @@ impl Pack {
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(Error::conflict("the pack is open for appending already").file(path));
         }
-        Ok(Pack { file, path: path.to_path_buf(), end, buffer: Vec::new(), unsure: false })
+        let path = path.to_path_buf();
+        Ok(Pack { file, path, end, gather: 0, buffer: Vec::new(), firsts: Vec::new(), unsure: false })
+    }
+
+    /// Gathers small objects until they take about so many bytes, or until [`Pack::flush`]. Until then they are in no
+    /// file: what writes them later reports what went wrong, and a process that dies has lost them.
+    #[must_use]
+    pub fn gathering(mut self, bytes: usize) -> Pack {
+        self.gather = bytes;
+        self
     }
 
     /// The file.
@@ -98,77 +112,154 @@ impl Pack {
 
     /// Appends an object and returns where it lies: from [`Header::start`] to the end of [`Header::array`].
     ///
-    /// `pickle` is taken as it is. The object is there for other processes when this returns, and after a power failure
-    /// when [`Pack::sync`] has returned too.
+    /// `pickle` is taken as it is. The object is there for other processes when this returns, unless it is gathered, and
+    /// after a power failure when [`Pack::sync`] has returned too.
     ///
     /// # Errors
     /// `Unsupported` for element types that NPY cannot hold, `Usage` for an extension that does not fit; nothing is
-    /// written then. `Io`: the next append goes behind what was left.
+    /// written then. `Io`: what was gathered is lost, and the next append goes behind what was left of it.
     pub fn append(
         &mut self,
         pickle: &[u8],
         array: &View<'_>,
         extension: Option<&Extension>,
     ) -> Result<Header> {
-        self.append_unnamed(pickle, array, extension).in_file(&self.path)
+        let written = if array.nbytes() <= SMALL {
+            self.append_small(pickle, array, extension)
+        } else {
+            self.append_large(pickle, array, extension)
+        };
+        written.in_file(&self.path)
     }
 
-    fn append_unnamed(
+    fn append_small(
+        &mut self,
+        pickle: &[u8],
+        array: &View<'_>,
+        extension: Option<&Extension>,
+    ) -> Result<Header> {
+        self.settle()?;
+        let block_len = block_len(extension)?;
+        let base = self.buffer.len();
+        let header = self.gather_one(base, block_len, pickle, array);
+        let first = header.and_then(|header| {
+            let npy = base + usize::try_from(header.array.start - header.start).unwrap_or(0);
+            let sum = || ext::checksum(self.buffer.get(npy..).unwrap_or_default());
+            Ok((first(&header, extension, pickle, sum)?, header))
+        });
+        let (first, header) = first.inspect_err(|_| self.buffer.truncate(base))?;
+        self.firsts.push((header.start, first));
+        self.end = header.array.end;
+        if self.buffer.len() >= self.gather {
+            self.write_gathered()?;
+        }
+        Ok(header)
+    }
+
+    /// Puts an object without its header behind those that are gathered.
+    fn gather_one(
+        &mut self,
+        base: usize,
+        block_len: usize,
+        pickle: &[u8],
+        array: &View<'_>,
+    ) -> Result<Header> {
+        self.buffer.resize(base + HEADER_LEN + block_len, 0);
+        let front = place(self.end, block_len, pickle.len(), 0)?;
+        finish_front(&mut self.buffer, base, &front, pickle);
+        let npy_len = hyperslab_npy::npy::write_to(&mut self.buffer, array)?;
+        place(self.end, block_len, pickle.len(), npy_len)
+    }
+
+    fn append_large(
         &mut self,
         pickle: &[u8],
         array: &View<'_>,
         extension: Option<&Extension>,
     ) -> Result<Header> {
         let block_len = block_len(extension)?;
-        let cannot_write = |e| Error::io(e, "cannot write");
-        if self.unsure {
-            self.end = self.file.seek(SeekFrom::End(0)).map_err(cannot_write)?.max(self.end);
-            self.unsure = false;
+        // What cannot be written is said before anything is.
+        hyperslab_npy::header::emit(array.dtype(), array.shape(), Order::C)?;
+        if array.dtype().has_indirection() {
+            hyperslab_npy::npy::write_to(&mut std::io::sink(), array)?;
         }
+        self.settle()?;
+        self.write_gathered()?;
         let start = self.end;
-        let seek = |mut file: &File, to| file.seek(SeekFrom::Start(to)).map_err(cannot_write);
-        // Zeros for header and block, the pickle, and the array.
-        let body = &mut self.buffer;
-        body.clear();
-        body.resize(crate::header::HEADER_LEN + block_len, 0);
-        let from = place(start, block_len, pickle.len(), 0)?;
-        finish_front(body, &from, pickle);
-        let front = body.len();
-        let (npy_len, sum) = if array.nbytes() <= SMALL {
-            let npy_len = hyperslab_npy::npy::write_to(body, array)?;
-            let sum = extension.map_or(0, |_| ext::checksum(body.get(front..).unwrap_or_default()));
-            self.unsure = true;
-            seek(&self.file, start)?;
-            (&self.file).write_all(body).map_err(cannot_write)?;
-            (npy_len, sum)
-        } else {
-            // What cannot be written is said before anything is.
-            hyperslab_npy::header::emit(array.dtype(), array.shape(), Order::C)?;
-            if array.dtype().has_indirection() {
-                hyperslab_npy::npy::write_to(&mut std::io::sink(), array)?;
-            }
-            self.unsure = true;
-            seek(&self.file, start)?;
-            (&self.file).write_all(body).map_err(cannot_write)?;
-            npy_summed(&mut &self.file, array, extension.is_some())?
-        };
+        let mut front = vec![0; HEADER_LEN + block_len];
+        finish_front(&mut front, 0, &place(start, block_len, pickle.len(), 0)?, pickle);
+        self.unsure = true;
+        self.write_at(start, &front)?;
+        let (npy_len, sum) = npy_summed(&mut &self.file, array, extension.is_some())?;
         let header = place(start, block_len, pickle.len(), npy_len)?;
-        let first = first(&header, extension, pickle, || sum)?;
-        seek(&self.file, start)?;
-        (&self.file).write_all(&first).map_err(cannot_write)?;
+        self.write_at(start, &first(&header, extension, pickle, || sum)?)?;
         self.end = header.array.end;
         self.unsure = false;
-        if self.buffer.capacity() > 4 * SMALL as usize {
+        Ok(header)
+    }
+
+    /// After a write that failed, what comes next goes behind what it left.
+    fn settle(&mut self) -> Result<()> {
+        if self.unsure {
+            let end = self.file.seek(SeekFrom::End(0)).map_err(cannot_write)?;
+            self.end = self.end.max(end);
+            self.unsure = false;
+        }
+        Ok(())
+    }
+
+    /// Writes what was gathered, and then each header of it.
+    fn write_gathered(&mut self) -> Result<()> {
+        let Some((start, _)) = self.firsts.first() else { return Ok(()) };
+        let start = *start;
+        let (buffer, firsts) = (std::mem::take(&mut self.buffer), std::mem::take(&mut self.firsts));
+        self.unsure = true;
+        self.write_at(start, &buffer)?;
+        for (start, first) in &firsts {
+            self.write_at(*start, first)?;
+        }
+        self.unsure = false;
+        // Kept for their allocations.
+        (self.buffer, self.firsts) = (buffer, firsts);
+        self.buffer.clear();
+        self.firsts.clear();
+        if self.buffer.capacity() > (4 * SMALL as usize).max(2 * self.gather) {
             self.buffer = Vec::new();
         }
-        Ok(header)
+        Ok(())
+    }
+
+    /// Writes at a place, and leaves the file's position behind it.
+    fn write_at(&self, at: u64, bytes: &[u8]) -> Result<()> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(bytes)).map_err(cannot_write)
+    }
+
+    /// Writes what was gathered to the file.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn flush(&mut self) -> Result<()> {
+        self.write_gathered().in_file(&self.path)
     }
 
     /// Waits until everything that was appended is on the disk.
     ///
     /// # Errors
     /// `Io`.
-    pub fn sync(&self) -> Result<()> {
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
         self.file.sync_data().map_err(|e| Error::io(e, "cannot sync").file(&self.path))
     }
+}
+
+impl Drop for Pack {
+    /// Writes what was gathered. Whether that went well is only known from [`Pack::flush`].
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+fn cannot_write(e: std::io::Error) -> Error {
+    Error::io(e, "cannot write")
 }

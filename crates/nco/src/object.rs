@@ -17,11 +17,15 @@ use std::ops::Range;
 use std::path::Path;
 use twox_hash::XxHash3_64;
 
-/// Files up to this size are read whole, by one read.
-const SMALL: u64 = 1 << 16;
+/// How much is read at first where a source is no memory: a small object is whole in it, and of others nearly always
+/// everything before the elements.
+const WINDOW: u64 = 12 << 10;
 
-/// How much of a larger file is read at first: header, pickle and NPY header are nearly always in it.
+/// How much of an array is looked at for its header.
 const HEAD: u64 = 4096;
+
+/// How much is read at a time to make a checksum.
+const PIECE: u64 = 1 << 16;
 
 /// An object read whole.
 #[derive(Debug)]
@@ -45,15 +49,59 @@ pub fn read<'a, S: Source + ?Sized>(
     policy: Policy,
     limits: &Limits,
 ) -> Result<Object<'a>> {
-    let read = || {
-        let entry = Entry::open(source, start)?;
-        let checks = entry.checks(source, limits)?;
-        entry.verify_pickle(&checks, source, limits)?;
-        entry.verify_array(&checks, source, limits)?;
-        let metadata = entry.metadata(source, policy, limits)?;
-        Ok(Object { metadata, array: entry.array(source, &Selection::ALL, limits)? })
+    let read = || match source.as_slice() {
+        Some(_) => whole(&Entry::open(source, start)?, source, policy, limits),
+        None => ahead(source, start, policy, limits),
     };
     read().map_err(|e| named(e, source))
+}
+
+/// Everything of an object, compared with its checksums.
+fn whole<'a, S: Source + ?Sized>(
+    entry: &Entry,
+    source: &'a S,
+    policy: Policy,
+    limits: &Limits,
+) -> Result<Object<'a>> {
+    let checks = entry.checks(source, limits)?;
+    entry.verify_pickle(&checks, source, limits)?;
+    entry.verify_array(&checks, source, limits)?;
+    let metadata = entry.metadata(source, policy, limits)?;
+    Ok(Object { metadata, array: entry.array(source, &Selection::ALL, limits)? })
+}
+
+/// Reads an object of a source that is no memory: by one read where it is small, and otherwise by one for what is before
+/// the elements and one for them.
+fn ahead<S: Source + ?Sized>(
+    source: &S,
+    start: u64,
+    policy: Policy,
+    limits: &Limits,
+) -> Result<Object<'static>> {
+    let size = source.len()?;
+    // Elements lie in memory as they are aligned in the file.
+    let from = start.min(size) & !63;
+    let mut head = Buffer::zeroed((size - from).min(WINDOW), limits)?;
+    source.read_exact_at(from, &mut head)?;
+    let first = head.get(usize::try_from(start.min(size) - from).unwrap_or(0)..).unwrap_or_default();
+    let first = first.get(..HEADER_LEN).unwrap_or(first);
+    let header = Header::parse(first, start, size)?.check(size)?;
+    if header.array.end > from.saturating_add(head.len() as u64) {
+        let rest = ReadAhead { source, head, from, size };
+        let Object { metadata, array } = whole(&Entry::of(header), &rest, policy, limits)?;
+        return Ok(Object { metadata, array: array.into_owned()? });
+    }
+    let back = |range: &Range<u64>| range.start.saturating_sub(from)..range.end.saturating_sub(from);
+    let entry = Entry::of(Header {
+        start: start - from,
+        layout: header.layout,
+        pickle: back(&header.pickle),
+        array: back(&header.array),
+    });
+    let window = MemorySource::new(Bytes::from_owner(head));
+    let Object { metadata, array } = whole(&entry, &window, policy, limits).map_err(|e| e.shifted(from))?;
+    // Nothing is copied: the elements are counted.
+    Ok(Object { metadata, array: array.into_owned()? })
 }
 
 /// Reads a file's first object into memory of its own: one open, one look at the size, one read when it is small
@@ -62,30 +110,20 @@ pub fn read<'a, S: Source + ?Sized>(
 /// # Errors
 /// As [`read`], naming the file.
 pub fn load(path: impl AsRef<Path>, policy: Policy, limits: &Limits) -> Result<Object<'static>> {
-    let path = path.as_ref();
     let file = FileSource::open(path)?;
-    let size = file.len()?;
-    let whole = |source: &dyn Source| {
-        let Object { metadata, array } = read(source, 0, policy, limits)?;
-        // Nothing is copied: the elements are counted or owned already.
-        Ok(Object { metadata, array: array.into_owned()? })
-    };
-    let mut head = Buffer::zeroed(if size <= SMALL { size } else { HEAD }, limits)?;
-    file.read_exact_at(0, &mut head)?;
-    if size <= SMALL {
-        return whole(&MemorySource::new(Bytes::from_owner(head)).named(path));
-    }
-    whole(&ReadAhead { source: &file, head, size })
+    ahead(&file, 0, policy, limits).map_err(|e| named(e, &file))
 }
 
-/// A source whose first bytes were read already, and whose size was looked at once.
-struct ReadAhead<'s> {
-    source: &'s FileSource,
+/// A source of which a part was read already, and whose size was looked at once.
+struct ReadAhead<'s, S: ?Sized> {
+    source: &'s S,
     head: Buffer,
+    /// Where `head` starts.
+    from: u64,
     size: u64,
 }
 
-impl Source for ReadAhead<'_> {
+impl<S: Source + ?Sized> Source for ReadAhead<'_, S> {
     fn name(&self) -> Option<&Path> {
         self.source.name()
     }
@@ -95,8 +133,9 @@ impl Source for ReadAhead<'_> {
     }
 
     fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        match self.head.get(start..start.saturating_add(out.len())) {
+        let start = offset.checked_sub(self.from).and_then(|n| usize::try_from(n).ok());
+        let there = start.and_then(|s| self.head.get(s..s.checked_add(out.len())?));
+        match there {
             Some(bytes) => {
                 out.copy_from_slice(bytes);
                 Ok(())
@@ -224,7 +263,7 @@ impl Entry {
                 let mut sum = XxHash3_64::new();
                 let mut at = start;
                 while at < end {
-                    let len = (end - at).min(SMALL);
+                    let len = (end - at).min(PIECE);
                     sum.write(&source.bytes_at(at, len, limits)?);
                     at += len;
                 }

@@ -63,7 +63,7 @@ pub fn write_with<W: Write + Seek>(
     let block_len = block_len(extension)?;
     let header = place(start, block_len, pickle.len(), 0)?;
     let mut front = vec![0; HEADER_LEN + block_len];
-    finish_front(&mut front, &header, pickle);
+    finish_front(&mut front, 0, &header, pickle);
     out.seek(SeekFrom::Start(start)).and_then(|_| out.write_all(&front)).map_err(cannot_write)?;
     let (npy_len, sum) = npy_summed(out, array, extension.is_some())?;
     let header = place(start, block_len, pickle.len(), npy_len)?;
@@ -95,7 +95,7 @@ pub(crate) fn write_npy<W: Write + Seek>(
 ) -> Result<Header> {
     let header = place(start, block_len(extension)?, pickle.len(), npy.len() as u64)?;
     let mut all = first(&header, extension, pickle, || ext::checksum(npy))?;
-    finish_front(&mut all, &header, pickle);
+    finish_front(&mut all, 0, &header, pickle);
     out.seek(SeekFrom::Start(start)).map_err(cannot_write)?;
     if npy.len() as u64 <= 2 * SMALL {
         all.extend_from_slice(npy);
@@ -135,9 +135,10 @@ pub(crate) fn first(
     Ok(out)
 }
 
-/// Adds what lies between header or block and the array: the pickle, and the zeros that align both.
-pub(crate) fn finish_front(front: &mut Vec<u8>, header: &Header, pickle: &[u8]) {
-    let len = |to: u64| usize::try_from(to.saturating_sub(header.start)).unwrap_or(0);
+/// Adds what lies between header or block and the array: the pickle, and the zeros that align both. The object starts
+/// at `base` in `front`.
+pub(crate) fn finish_front(front: &mut Vec<u8>, base: usize, header: &Header, pickle: &[u8]) {
+    let len = |to: u64| base + usize::try_from(to.saturating_sub(header.start)).unwrap_or(0);
     front.reserve(len(header.array.start).saturating_sub(front.len()));
     front.resize(len(header.pickle.start), 0);
     front.extend_from_slice(pickle);

@@ -215,6 +215,53 @@ fn packs_grow_in_place() {
 }
 
 #[test]
+fn what_is_gathered_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = View::from_slice([2], &[1.0, 2.0]).unwrap();
+    let values: Vec<f64> = (0..200_000).map(f64::from).collect();
+    let large = View::from_slice([200_000], &values).unwrap();
+    let objects = View::new(hyperslab_core::Dtype::Object, [1].into(), vec![0; 8]).ok();
+    let mut files = Vec::new();
+    for gather in [0, 2000, 1 << 20] {
+        let path = dir.path().join(format!("{gather}.nco"));
+        let mut w = Pack::create(&path).unwrap().gathering(gather);
+        for i in 0..40u8 {
+            let extension = Extension { created: Some(5), ..Extension::for_key(vec![i; i.into()]) };
+            let array = if i == 30 { &large } else { &small };
+            let header = w.append(&b"N.".repeat(1 + usize::from(i % 3)), array, Some(&extension)).unwrap();
+            assert_eq!(w.end(), header.array.end);
+            if i == 7 {
+                assert_eq!(
+                    w.append(b"N.", array, Some(&Extension::for_key([0; 256]))).unwrap_err().kind(),
+                    Kind::Usage
+                );
+                if let Some(objects) = &objects {
+                    assert!(w.append(b"N.", objects, None).is_err());
+                }
+                let there = pack::walk(&FileSource::open(&path).unwrap(), &limits()).unwrap();
+                match gather {
+                    0 => assert_eq!(there.entries.len(), 8),
+                    2000 => assert!((1..8).contains(&there.entries.len())),
+                    _ => assert!(there.entries.is_empty()),
+                }
+                assert!(there.damage.is_empty());
+            }
+        }
+        drop(w);
+        let nco = Nco::open(FileSource::open(&path).unwrap(), &limits()).unwrap();
+        assert_eq!((nco.entries().len(), nco.damage().len()), (40, 0));
+        for entry in nco.entries() {
+            entry.verify(nco.source(), &limits()).unwrap();
+            // By one read from the file, at any start.
+            let o = object::read(nco.source(), entry.header().start, Policy::Strict, &limits()).unwrap();
+            assert!(o.array == small || o.array == large);
+        }
+        files.push(std::fs::read(&path).unwrap());
+    }
+    assert!(files[0] == files[1] && files[1] == files[2]);
+}
+
+#[test]
 fn a_torn_append_leaves_what_was_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pack.nco");

@@ -348,10 +348,10 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
-        name: "nco-read-8k",
-        what: "the same",
-        peer: "`nengo.utils.nco.read`, as a ratio",
-        script: Some(("nco.py", "read-8k")),
+        name: "nco-read-pack",
+        what: "the same from an open pack of 1,000",
+        peer: "`nengo.utils.nco.read`",
+        script: Some(("nco.py", "read-pack")),
         goal: Goal::Ratio(1.0 / 13.0),
         ..ROW
     },
@@ -365,7 +365,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "nco-pack",
-        what: "write one of 1,000 objects of 8 KiB to a pack",
+        what: "write one of 1,000 objects of 8 KiB to a new pack, gathered to 256 KiB",
         peer: "`nengo.utils.nco.write`",
         script: Some(("nco.py", "pack")),
         goal: Goal::AtMost(6e-6),
