@@ -67,7 +67,7 @@ fn check_value(got: &Value, want: &Json, context: &str) {
                 check_value(value, &want[1], context);
             }
         }
-        (kind, other) => panic!("{context}: {other:?} is no {kind}"),
+        (kind, other) => unreachable!("{context}: {other:?} is no {kind}"),
     }
 }
 
