@@ -3,6 +3,7 @@
 //! Reads what nengo 4.1 reads, with every range held inside the file. The pickle is never executed. Elements are
 //! used where they lie when the source is memory.
 
+use crate::ext::{self, Block, Checks};
 use crate::header::{HEADER_LEN, Header};
 use bytes::Bytes;
 use hyperslab_core::source::{FileSource, MemorySource};
@@ -11,13 +12,20 @@ use hyperslab_core::{Error, Limits, Result, Selection, Source, Value, View};
 use hyperslab_npy::header as npy;
 use hyperslab_pickle::Policy;
 use std::borrow::Cow;
+use std::hash::Hasher;
+use std::ops::Range;
 use std::path::Path;
+use twox_hash::XxHash3_64;
 
-/// Files up to this size are read whole, by one read.
-const SMALL: u64 = 1 << 16;
+/// How much is read at first where a source is no memory: a small object is whole in it, and of others nearly always
+/// everything before the elements.
+const WINDOW: u64 = 12 << 10;
 
-/// How much of a larger file is read at first: header, pickle and NPY header are nearly always in it.
+/// How much of an array is looked at for its header.
 const HEAD: u64 = 4096;
+
+/// How much is read at a time to make a checksum.
+const PIECE: u64 = 1 << 16;
 
 /// An object read whole.
 #[derive(Debug)]
@@ -28,11 +36,12 @@ pub struct Object<'a> {
     pub array: View<'a>,
 }
 
-/// Reads the object that starts at `start` in a source.
+/// Reads the object that starts at `start` in a source, and compares the checksums of its extension block where it has
+/// one.
 ///
 /// # Errors
 /// `Invalid` for anything but an object (too short, another magic, offsets that lead outside, a broken or truncated
-/// pickle or array), `Unsupported` for another version, for arrays of Python objects, and under
+/// pickle or array, another checksum), `Unsupported` for another version, for arrays of Python objects, and under
 /// [`Policy::Strict`] for metadata of unknown classes; `Limit`, `Io`.
 pub fn read<'a, S: Source + ?Sized>(
     source: &'a S,
@@ -40,12 +49,59 @@ pub fn read<'a, S: Source + ?Sized>(
     policy: Policy,
     limits: &Limits,
 ) -> Result<Object<'a>> {
-    let read = || {
-        let entry = Entry::open(source, start)?;
-        let metadata = entry.metadata(source, policy, limits)?;
-        Ok(Object { metadata, array: entry.array(source, &Selection::ALL, limits)? })
+    let read = || match source.as_slice() {
+        Some(_) => whole(&Entry::open(source, start)?, source, policy, limits),
+        None => ahead(source, start, policy, limits),
     };
     read().map_err(|e| named(e, source))
+}
+
+/// Everything of an object, compared with its checksums.
+fn whole<'a, S: Source + ?Sized>(
+    entry: &Entry,
+    source: &'a S,
+    policy: Policy,
+    limits: &Limits,
+) -> Result<Object<'a>> {
+    let checks = entry.checks(source, limits)?;
+    entry.verify_pickle(&checks, source, limits)?;
+    entry.verify_array(&checks, source, limits)?;
+    let metadata = entry.metadata(source, policy, limits)?;
+    Ok(Object { metadata, array: entry.array(source, &Selection::ALL, limits)? })
+}
+
+/// Reads an object of a source that is no memory: by one read where it is small, and otherwise by one for what is before
+/// the elements and one for them.
+fn ahead<S: Source + ?Sized>(
+    source: &S,
+    start: u64,
+    policy: Policy,
+    limits: &Limits,
+) -> Result<Object<'static>> {
+    let size = source.len()?;
+    // Elements lie in memory as they are aligned in the file.
+    let from = start.min(size) & !63;
+    let mut head = Buffer::zeroed((size - from).min(WINDOW), limits)?;
+    source.read_exact_at(from, &mut head)?;
+    let first = head.get(usize::try_from(start.min(size) - from).unwrap_or(0)..).unwrap_or_default();
+    let first = first.get(..HEADER_LEN).unwrap_or(first);
+    let header = Header::parse(first, start, size)?.check(size)?;
+    if header.array.end > from.saturating_add(head.len() as u64) {
+        let rest = ReadAhead { source, head, from, size };
+        let Object { metadata, array } = whole(&Entry::of(header), &rest, policy, limits)?;
+        return Ok(Object { metadata, array: array.into_owned()? });
+    }
+    let back = |range: &Range<u64>| range.start.saturating_sub(from)..range.end.saturating_sub(from);
+    let entry = Entry::of(Header {
+        start: start - from,
+        layout: header.layout,
+        pickle: back(&header.pickle),
+        array: back(&header.array),
+    });
+    let window = MemorySource::new(Bytes::from_owner(head));
+    let Object { metadata, array } = whole(&entry, &window, policy, limits).map_err(|e| e.shifted(from))?;
+    // Nothing is copied: the elements are counted.
+    Ok(Object { metadata, array: array.into_owned()? })
 }
 
 /// Reads a file's first object into memory of its own: one open, one look at the size, one read when it is small
@@ -54,30 +110,20 @@ pub fn read<'a, S: Source + ?Sized>(
 /// # Errors
 /// As [`read`], naming the file.
 pub fn load(path: impl AsRef<Path>, policy: Policy, limits: &Limits) -> Result<Object<'static>> {
-    let path = path.as_ref();
     let file = FileSource::open(path)?;
-    let size = file.len()?;
-    let whole = |source: &dyn Source| {
-        let Object { metadata, array } = read(source, 0, policy, limits)?;
-        // Nothing is copied: the elements are counted or owned already.
-        Ok(Object { metadata, array: array.into_owned()? })
-    };
-    let mut head = Buffer::zeroed(if size <= SMALL { size } else { HEAD }, limits)?;
-    file.read_exact_at(0, &mut head)?;
-    if size <= SMALL {
-        return whole(&MemorySource::new(Bytes::from_owner(head)).named(path));
-    }
-    whole(&ReadAhead { source: &file, head, size })
+    ahead(&file, 0, policy, limits).map_err(|e| named(e, &file))
 }
 
-/// A source whose first bytes were read already, and whose size was looked at once.
-struct ReadAhead<'s> {
-    source: &'s FileSource,
+/// A source of which a part was read already, and whose size was looked at once.
+struct ReadAhead<'s, S: ?Sized> {
+    source: &'s S,
     head: Buffer,
+    /// Where `head` starts.
+    from: u64,
     size: u64,
 }
 
-impl Source for ReadAhead<'_> {
+impl<S: Source + ?Sized> Source for ReadAhead<'_, S> {
     fn name(&self) -> Option<&Path> {
         self.source.name()
     }
@@ -87,8 +133,9 @@ impl Source for ReadAhead<'_> {
     }
 
     fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        match self.head.get(start..start.saturating_add(out.len())) {
+        let start = offset.checked_sub(self.from).and_then(|n| usize::try_from(n).ok());
+        let there = start.and_then(|s| self.head.get(s..s.checked_add(out.len())?));
+        match there {
             Some(bytes) => {
                 out.copy_from_slice(bytes);
                 Ok(())
@@ -102,6 +149,8 @@ impl Source for ReadAhead<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     header: Header,
+    /// What was wrong with the header, where this one was made from the extension block.
+    lost: Option<String>,
 }
 
 impl Entry {
@@ -112,17 +161,116 @@ impl Entry {
     pub fn open<S: Source + ?Sized>(source: &S, start: u64) -> Result<Entry> {
         let size = source.len()?;
         let header = read_header(source, start, size)?;
-        Ok(Entry { header: header.check(size)? })
+        Ok(Entry::of(header.check(size)?))
     }
 
     /// An entry whose header was checked before.
     pub(crate) fn of(header: Header) -> Entry {
-        Entry { header }
+        Entry { header, lost: None }
+    }
+
+    /// An entry whose header was lost, which is what is wrong with the file, and is known from elsewhere.
+    pub(crate) fn mended(header: Header, lost: String) -> Entry {
+        Entry { header, lost: Some(lost) }
+    }
+
+    /// What is wrong with the header in the file, where the object was found by its extension block instead. Other
+    /// readers do not find it.
+    pub fn lost_header(&self) -> Option<&str> {
+        self.lost.as_deref()
     }
 
     /// The header, its ends inside the source.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The extension block, if there is one.
+    ///
+    /// # Errors
+    /// As [`Block::parse`]; `Io`.
+    pub fn block<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<Option<Block>> {
+        let Some(range) = self.block_range(source, limits)? else { return Ok(None) };
+        // With the zeros that align the pickle.
+        let end = range.end.saturating_add(crate::header::ALIGNMENT).min(self.header.gap().end);
+        let len = end.saturating_sub(range.start);
+        Block::parse(&source.bytes_at(range.start, len, limits)?, range.start)
+    }
+
+    /// Where the extension block lies as far as there is room for it, if there is one.
+    pub(crate) fn block_range<S: Source + ?Sized>(
+        &self,
+        source: &S,
+        limits: &Limits,
+    ) -> Result<Option<Range<u64>>> {
+        let gap = self.header.gap();
+        if gap.end - gap.start < ext::HEAD_LEN as u64 {
+            return Ok(None);
+        }
+        let head = source.bytes_at(gap.start, ext::HEAD_LEN as u64, limits)?;
+        Ok(Block::len_of(&head).map(|n| gap.start..gap.start.saturating_add(n as u64).min(gap.end)))
+    }
+
+    /// What the extension block says that can be checked: nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`Entry::block`].
+    pub fn checks<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<Checks> {
+        Ok(self.block(source, limits)?.map(|b| b.checks()).unwrap_or_default())
+    }
+
+    /// Compares the checksums of the extension block with pickle and array; without them there is nothing to compare.
+    ///
+    /// # Errors
+    /// `Invalid` naming what is damaged; as [`Entry::block`].
+    pub fn verify<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<()> {
+        let checks = self.checks(source, limits)?;
+        self.verify_pickle(&checks, source, limits)?;
+        self.verify_array(&checks, source, limits)
+    }
+
+    /// Compares the checksum of the pickle.
+    ///
+    /// # Errors
+    /// `Invalid` where it is another; `Limit`, `Io`.
+    pub fn verify_pickle<S: Source + ?Sized>(
+        &self,
+        checks: &Checks,
+        source: &S,
+        limits: &Limits,
+    ) -> Result<()> {
+        let Some(stated) = checks.pickle else { return Ok(()) };
+        let bytes = self.pickle(source, limits)?;
+        ext::compare("the pickle", stated, || ext::checksum(&bytes))
+            .map_err(|e| e.reading("metadata").at(self.header.pickle.start))
+    }
+
+    /// Compares the checksum of the array.
+    ///
+    /// # Errors
+    /// As [`Entry::verify_pickle`].
+    pub fn verify_array<S: Source + ?Sized>(
+        &self,
+        checks: &Checks,
+        source: &S,
+        limits: &Limits,
+    ) -> Result<()> {
+        let Some(stated) = checks.array else { return Ok(()) };
+        let Range { start, end } = self.header.array;
+        let made = match source.as_slice() {
+            Some(_) => ext::checksum(&source.bytes_at(start, end.saturating_sub(start), limits)?),
+            None => {
+                let mut sum = XxHash3_64::new();
+                let mut at = start;
+                while at < end {
+                    let len = (end - at).min(PIECE);
+                    sum.write(&source.bytes_at(at, len, limits)?);
+                    at += len;
+                }
+                sum.finish()
+            }
+        };
+        ext::compare("the array", stated, || made).map_err(|e| e.reading("array").at(start))
     }
 
     /// The bytes of the metadata pickle.

@@ -340,6 +340,46 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "nco-read-8k",
+        what: "open and read an NCO of 8 KiB (decoders 512x2, solver info)",
+        peer: "`nengo.utils.nco.read`",
+        script: Some(("nco.py", "read-8k")),
+        goal: Goal::AtMost(10e-6),
+        ..ROW
+    },
+    Row {
+        name: "nco-read-pack",
+        what: "the same from an open pack of 1,000",
+        peer: "`nengo.utils.nco.read`",
+        script: Some(("nco.py", "read-pack")),
+        goal: Goal::Ratio(1.0 / 13.0),
+        ..ROW
+    },
+    Row {
+        name: "nco-map",
+        what: "NCO of 4 MiB as a view over a map, opened and closed",
+        peer: "`nengo.utils.nco.read`",
+        script: Some(("nco.py", "read-large")),
+        goal: Goal::AtMost(30e-6),
+        ..ROW
+    },
+    Row {
+        name: "nco-pack",
+        what: "write one of 1,000 objects of 8 KiB to a new pack, gathered to 256 KiB",
+        peer: "`nengo.utils.nco.write`",
+        script: Some(("nco.py", "pack")),
+        goal: Goal::AtMost(6e-6),
+        ..ROW
+    },
+    Row {
+        name: "nco-pack-keyed",
+        what: "the same with key, time and checksums",
+        peer: "`nengo.utils.nco.write`",
+        script: Some(("nco.py", "pack")),
+        goal: Goal::AtMost(8e-6),
+        ..ROW
+    },
+    Row {
         name: "unpickle-solver",
         what: "solver dict unpickled: every part found by name and viewed",
         peer: "`pickle.loads` (C), nothing looked at",
