@@ -31,6 +31,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod container;
 pub mod header;
 pub mod object;
