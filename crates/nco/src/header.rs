@@ -85,8 +85,14 @@ impl Header {
     /// The header of an object that starts at `start`, with a pickle and an array of these lengths, as nengo would
     /// place them. `None` when the file would pass 2^64 bytes.
     pub fn place(start: u64, pickle_len: u64, array_len: u64) -> Option<Header> {
+        Header::place_behind(start, 0, pickle_len, array_len)
+    }
+
+    /// The header of an object as [`Header::place`] makes it, with room for an extension block of `block_len` bytes
+    /// between header and pickle.
+    pub fn place_behind(start: u64, block_len: u64, pickle_len: u64, array_len: u64) -> Option<Header> {
         let layout = Layout::Lp64Little;
-        let pickle = align(start.checked_add(layout.header_len())?)?;
+        let pickle = align(start.checked_add(layout.header_len())?.checked_add(block_len)?)?;
         let pickle = pickle..pickle.checked_add(pickle_len)?;
         let array = align(pickle.end)?;
         let array = array..array.checked_add(array_len)?;
@@ -144,6 +150,12 @@ impl Header {
             .or_else(|| all.clone().find(|h| h.is_ordered() && h.array.start <= size))
             .or_else(|| all.next());
         header.ok_or_else(|| Error::invalid("not a Nengo cache object file"))
+    }
+
+    /// The bytes between header and pickle, which no reader of nengo's looks at.
+    pub fn gap(&self) -> Range<u64> {
+        let end = self.start.saturating_add(self.layout.header_len());
+        end..self.pickle.start.max(end)
     }
 
     /// Whether pickle and array start where nengo places them.

@@ -7,6 +7,7 @@
 //! | [`object`] | one object: metadata and array, read when asked for |
 //! | [`pack`] | many objects in a file: the walk over them, and what is left after damage |
 //! | [`mod@write`] | objects as nengo writes them |
+//! | [`ext`] | the block before the pickle that nengo passes over: key, checksums, time, origin; no I/O |
 //! | [`container`], [`writer`] | files of them as trees, as every format has them |
 //! | [`subfile`] | a bounded range of a source as a file |
 //!
@@ -33,6 +34,7 @@
 
 pub mod cache;
 pub mod container;
+pub mod ext;
 pub mod header;
 pub mod object;
 pub mod pack;
@@ -42,6 +44,7 @@ pub mod write;
 pub mod writer;
 
 pub use container::Nco;
+pub use ext::{Block, Checks, Extension};
 pub use header::Header;
 pub use hyperslab_pickle::Policy;
 pub use object::{Entry, Object};

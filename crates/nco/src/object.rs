@@ -3,6 +3,7 @@
 //! Reads what nengo 4.1 reads, with every range held inside the file. The pickle is never executed. Elements are
 //! used where they lie when the source is memory.
 
+use crate::ext::{self, Block, Checks};
 use crate::header::{HEADER_LEN, Header};
 use bytes::Bytes;
 use hyperslab_core::source::{FileSource, MemorySource};
@@ -11,7 +12,10 @@ use hyperslab_core::{Error, Limits, Result, Selection, Source, Value, View};
 use hyperslab_npy::header as npy;
 use hyperslab_pickle::Policy;
 use std::borrow::Cow;
+use std::hash::Hasher;
+use std::ops::Range;
 use std::path::Path;
+use twox_hash::XxHash3_64;
 
 /// Files up to this size are read whole, by one read.
 const SMALL: u64 = 1 << 16;
@@ -28,11 +32,12 @@ pub struct Object<'a> {
     pub array: View<'a>,
 }
 
-/// Reads the object that starts at `start` in a source.
+/// Reads the object that starts at `start` in a source, and compares the checksums of its extension block where it has
+/// one.
 ///
 /// # Errors
 /// `Invalid` for anything but an object (too short, another magic, offsets that lead outside, a broken or truncated
-/// pickle or array), `Unsupported` for another version, for arrays of Python objects, and under
+/// pickle or array, another checksum), `Unsupported` for another version, for arrays of Python objects, and under
 /// [`Policy::Strict`] for metadata of unknown classes; `Limit`, `Io`.
 pub fn read<'a, S: Source + ?Sized>(
     source: &'a S,
@@ -42,8 +47,12 @@ pub fn read<'a, S: Source + ?Sized>(
 ) -> Result<Object<'a>> {
     let read = || {
         let entry = Entry::open(source, start)?;
+        let checks = entry.checks(source, limits)?;
+        entry.verify_pickle(&checks, source, limits)?;
         let metadata = entry.metadata(source, policy, limits)?;
-        Ok(Object { metadata, array: entry.array(source, &Selection::ALL, limits)? })
+        let array = entry.array(source, &Selection::ALL, limits)?;
+        entry.verify_array(&checks, source, limits)?;
+        Ok(Object { metadata, array })
     };
     read().map_err(|e| named(e, source))
 }
@@ -123,6 +132,86 @@ impl Entry {
     /// The header, its ends inside the source.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The extension block, if there is one.
+    ///
+    /// # Errors
+    /// As [`Block::parse`]; `Io`.
+    pub fn block<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<Option<Block>> {
+        let gap = self.header.gap();
+        let room = gap.end - gap.start;
+        if room < ext::HEAD_LEN as u64 {
+            return Ok(None);
+        }
+        let mut head = [0; ext::HEAD_LEN];
+        source.read_exact_at(gap.start, &mut head)?;
+        let Some(len) = Block::len_of(&head) else { return Ok(None) };
+        // With the zeros that align the pickle.
+        let len = room.min((len as u64).saturating_add(crate::header::ALIGNMENT));
+        Block::parse(&source.bytes_at(gap.start, len, limits)?, gap.start)
+    }
+
+    /// What the extension block says that can be checked: nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`Entry::block`].
+    pub fn checks<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<Checks> {
+        Ok(self.block(source, limits)?.map(|b| b.checks()).unwrap_or_default())
+    }
+
+    /// Compares the checksums of the extension block with pickle and array; without them there is nothing to compare.
+    ///
+    /// # Errors
+    /// `Invalid` naming what is damaged; as [`Entry::block`].
+    pub fn verify<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<()> {
+        let checks = self.checks(source, limits)?;
+        self.verify_pickle(&checks, source, limits)?;
+        self.verify_array(&checks, source, limits)
+    }
+
+    /// Compares the checksum of the pickle.
+    ///
+    /// # Errors
+    /// `Invalid` where it is another; `Limit`, `Io`.
+    pub fn verify_pickle<S: Source + ?Sized>(
+        &self,
+        checks: &Checks,
+        source: &S,
+        limits: &Limits,
+    ) -> Result<()> {
+        let Some(stated) = checks.pickle else { return Ok(()) };
+        let bytes = self.pickle(source, limits)?;
+        ext::compare("the pickle", stated, || ext::checksum(&bytes))
+            .map_err(|e| e.reading("metadata").at(self.header.pickle.start))
+    }
+
+    /// Compares the checksum of the array.
+    ///
+    /// # Errors
+    /// As [`Entry::verify_pickle`].
+    pub fn verify_array<S: Source + ?Sized>(
+        &self,
+        checks: &Checks,
+        source: &S,
+        limits: &Limits,
+    ) -> Result<()> {
+        let Some(stated) = checks.array else { return Ok(()) };
+        let Range { start, end } = self.header.array;
+        let made = match source.as_slice() {
+            Some(_) => ext::checksum(&source.bytes_at(start, end.saturating_sub(start), limits)?),
+            None => {
+                let mut sum = XxHash3_64::new();
+                let mut at = start;
+                while at < end {
+                    let len = (end - at).min(SMALL);
+                    sum.write(&source.bytes_at(at, len, limits)?);
+                    at += len;
+                }
+                sum.finish()
+            }
+        };
+        ext::compare("the array", stated, || made).map_err(|e| e.reading("array").at(start))
     }
 
     /// The bytes of the metadata pickle.

@@ -58,7 +58,8 @@ impl NcoWriter {
     fn flush(&mut self) -> Result<()> {
         let Some(Pending { npy, metadata }) = self.open.take() else { return Ok(()) };
         let target = self.file.target().to_path_buf();
-        self.end = write_npy(&mut self.file, self.end, &metadata.finish(), &npy).in_file(target)?;
+        let header = write_npy(&mut self.file, self.end, &metadata.finish(), &npy, None).in_file(target)?;
+        self.end = header.array.end;
         self.written += 1;
         Ok(())
     }

@@ -88,7 +88,7 @@ impl Source for Borrowed<'_> {
 pub(crate) fn read(
     file: &File,
     name: &Path,
-    _key: &Key,
+    key: &Key,
     place: Place,
     policy: Policy,
     limits: &Limits,
@@ -98,6 +98,12 @@ pub(crate) fn read(
     let end = entry.header().array.end;
     if end != place.end {
         let what = format!("the index has the object end at byte {}, its header at {end}", place.end);
+        return Err(Error::invalid(what).at(place.start).file(name));
+    }
+    let named = entry.block(&window, limits)?;
+    let named = named.as_ref().and_then(|b| b.extension()).and_then(|e| e.key.as_deref());
+    if let Some(other) = named.filter(|n| *n != key.name().as_bytes()) {
+        let what = format!("an object of another key, {:?}", String::from_utf8_lossy(other));
         return Err(Error::invalid(what).at(place.start).file(name));
     }
     let Object { metadata, array } = object::read(&window, place.start, policy, limits)?;

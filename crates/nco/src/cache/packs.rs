@@ -8,6 +8,7 @@ use super::lock::is_at;
 use super::name::PackName;
 use super::own::sync_dir;
 use super::store::Place;
+use crate::ext::Extension;
 use hyperslab_core::{Error, Result, ResultExt as _, View};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -93,8 +94,10 @@ impl PackWriter {
         }
     }
 
-    fn write(&mut self, _key: &Key, pickle: &[u8], array: &View<'_>) -> Result<u64> {
-        crate::write::write_to(&mut &self.file, self.end, pickle, array)
+    fn write(&mut self, key: &Key, pickle: &[u8], array: &View<'_>) -> Result<u64> {
+        let extension = Extension::for_key(key.name());
+        let header = crate::write::write_with(&mut &self.file, self.end, pickle, array, Some(&extension))?;
+        Ok(header.array.end)
     }
 
     /// Returns when all that was appended is on the disk, the file's name included.

@@ -3,6 +3,7 @@
 use super::key::Key;
 use super::own;
 use super::store::Place;
+use crate::object::Entry;
 use crate::pack;
 use hyperslab_core::source::FileSource;
 use hyperslab_core::{Limits, Result};
@@ -21,7 +22,7 @@ pub(crate) fn entries(dir: &Path, limits: &Limits) -> Result<Vec<(Key, Place)>> 
         for entry in walk.entries {
             let header = entry.header();
             let place = Place { pack: file.name, start: header.start, end: header.array.end };
-            if let Some((created, key)) = key_of(&source, &entry) {
+            if let Some((created, key)) = key_of(&source, &entry, limits) {
                 found.push((created, key, place));
             }
         }
@@ -30,7 +31,10 @@ pub(crate) fn entries(dir: &Path, limits: &Limits) -> Result<Vec<(Key, Place)>> 
     Ok(found.into_iter().map(|(_, key, place)| (key, place)).collect())
 }
 
-/// The key of an object, and when it was made.
-fn key_of(_source: &FileSource, _entry: &crate::Entry) -> Option<(i64, Key)> {
-    None
+/// The key of an object, and when it was made; nothing for one without an extension, or with a damaged one.
+pub(crate) fn key_of(source: &FileSource, entry: &Entry, limits: &Limits) -> Option<(i64, Key)> {
+    let block = entry.block(source, limits).ok()??;
+    let extension = block.extension()?;
+    let key = Key::named(std::str::from_utf8(extension.key.as_deref()?).ok()?)?;
+    Some((extension.created.unwrap_or(i64::MIN), key))
 }
