@@ -33,6 +33,11 @@ impl Window {
         Ok(Window { name: name.to_path_buf(), start: place.start, bytes: bytes.into() })
     }
 
+    /// Where the entry starts.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
     fn range(&self, offset: u64, len: u64) -> Result<&[u8]> {
         let from = offset.checked_sub(self.start).and_then(|n| usize::try_from(n).ok());
         let to = from.zip(usize::try_from(len).ok()).and_then(|(from, len)| from.checked_add(len));

@@ -161,7 +161,7 @@ impl KeyHasher {
         self.part(b'd', array.dtype().canonical().to_string().as_bytes());
         self.sha.update([b's']);
         self.sha.update((array.shape().len() as u64).to_le_bytes());
-        for n in array.shape() {
+        for n in array.shape().iter() {
             self.sha.update(n.to_le_bytes());
         }
         self.part(b'a', digest.as_bytes());
@@ -211,7 +211,7 @@ mod tests {
         let c = Key::hash("n").bytes(b"ab").text("c").finish();
         assert!(a != b && a != c && b != c);
         let array = |v: &[f64], shape: &[u64]| {
-            let view = View::from_slice(shape.iter().copied().collect::<Vec<_>>(), v).unwrap();
+            let view = View::from_slice(shape, v).unwrap();
             Key::hash("n").array(&view).unwrap().finish()
         };
         assert_ne!(array(&[1.0, 2.0], &[2]), array(&[1.0, 2.0], &[1, 2]));

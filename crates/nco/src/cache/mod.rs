@@ -8,6 +8,7 @@
 //! | `lock.rs` | one writer of names at a time |
 //! | `store.rs` | what a mode has to do; `shared/` and `native/` do it |
 //! | `session.rs` | what was put and is not committed yet |
+//! | `evict.rs`, `contents.rs`, `compact.rs`, `recover.rs` | a cache made smaller; listed and checked; its packs put together or apart; its names found again |
 //!
 //! A directory has one of two modes, chosen when it is made. *Shared*: nengo's own format (2.3 to 4.1), read and
 //! written by nengo at the same time. *Native*: the same packs with a journal of keys, for size and speed.
@@ -15,24 +16,32 @@
 //! What holds in both: when [`Cache::put`] has returned, the entry is on the disk and every process finds it. A
 //! damaged entry is a miss. Nothing but the cache's own files is ever deleted. Metadata is never executed.
 
+mod compact;
+mod contents;
 mod entry;
+mod evict;
 pub mod key;
 mod lock;
 mod name;
 mod own;
 mod packs;
 mod rebuild;
+mod recover;
 mod session;
 mod shared;
 mod store;
 
+pub use compact::Packed;
+pub use contents::{Checked, Listed, PackState, Problem};
+pub use evict::{Shrunk, Size};
+pub use recover::Recovered;
 pub use key::{Key, KeyHasher};
 pub use name::PackName;
 pub use own::PackFile;
 pub use store::Place;
 
 use crate::object::Object;
-use hyperslab_core::{Error, Kind, Limits, Result, Value, View};
+use hyperslab_core::{Error, Limits, Result, Value, View};
 use hyperslab_pickle::Policy;
 use lock::Lock;
 use session::Session;
@@ -95,7 +104,7 @@ impl Default for CacheOptions {
 #[derive(Debug)]
 pub enum Lookup {
     /// The entry.
-    Hit(Object<'static>),
+    Hit(Box<Object<'static>>),
     /// Nothing.
     Miss,
     /// Something that is no sound entry: for a cache, nothing.
@@ -182,7 +191,7 @@ impl Cache {
     /// what it was.
     pub fn get(&self, key: &Key) -> Result<Option<Object<'static>>> {
         Ok(match self.lookup(key)? {
-            Lookup::Hit(object) => Some(object),
+            Lookup::Hit(object) => Some(*object),
             Lookup::Miss | Lookup::Damaged(_) => None,
         })
     }
@@ -196,7 +205,7 @@ impl Cache {
         let known = pending.or_else(|| self.read().find(key));
         let Some(place) = known else { return self.lookup_again(key, None) };
         match self.load(key, place) {
-            Ok(object) => Ok(Lookup::Hit(object)),
+            Ok(object) => Ok(Lookup::Hit(Box::new(object))),
             // Others may have moved it since the index was read.
             Err(e) => self.lookup_again(key, Some((place, e))),
         }
@@ -212,7 +221,7 @@ impl Cache {
             (None, Some((_, e))) => Lookup::Damaged(e),
             (Some(place), Some((before, e))) if place == before && !is_gone(&e) => Lookup::Damaged(e),
             (Some(place), _) => match self.load(key, place) {
-                Ok(object) => Lookup::Hit(object),
+                Ok(object) => Lookup::Hit(Box::new(object)),
                 Err(e) if is_gone(&e) => Lookup::Miss,
                 Err(e) => Lookup::Damaged(e),
             },
@@ -287,8 +296,16 @@ impl Cache {
         if self.session().is_committed(number) {
             return Ok(());
         }
-        let batch = self.session().batch()?;
+        // Others go on appending while this one waits for the lock; what they add is committed with it, if its data
+        // is on the disk in time.
+        self.session().sync()?;
         let lock = self.lock()?;
+        let batch = {
+            let mut session = self.session();
+            session.rescue(&self.dir, &(self.options.limits)())?;
+            session.sync()?;
+            session.batch()
+        };
         let changes = Changes { put: batch.entries.clone(), ..Changes::default() };
         self.write().commit(&lock, &changes)?;
         drop(lock);

@@ -5,7 +5,8 @@
 
 use super::name::PackName;
 use crate::header::{HEADER_LEN, Header};
-use hyperslab_core::{Error, Result};
+use hyperslab_core::source::FileSource;
+use hyperslab_core::{Error, Result, Source as _};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub struct PackFile {
     pub bytes: u64,
     /// When it was last used: read, or written, or marked as used.
     pub used: SystemTime,
+    /// When it was last written.
+    pub written: SystemTime,
 }
 
 /// The pack files of a directory, in the order of their names.
@@ -44,19 +47,16 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<PackFile>> {
             // Of the name itself, not of what a link leads to.
             let Ok(meta) = file.metadata() else { continue };
             if meta.is_file() {
-                found.push(PackFile { name: pack, bytes: meta.len(), used: used(&meta) });
+                let written = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                // The time of access comes late or not at all where the file system is told so; a hit marks it (see
+                // `mark_used`), and nothing is older than its last write.
+                let used = meta.accessed().map_or(written, |t| t.max(written));
+                found.push(PackFile { name: pack, bytes: meta.len(), used, written });
             }
         }
     }
     found.sort_unstable_by_key(|f| f.name);
     Ok(found)
-}
-
-/// When a file was used last. The time of access is late or never moves where the file system is told so; a hit
-/// marks it (see [`mark_used`]), and a file is never older than its last write.
-pub(crate) fn used(meta: &std::fs::Metadata) -> SystemTime {
-    let times = [meta.accessed(), meta.modified()];
-    times.into_iter().flatten().max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Marks a file as used now. Nengo sorts by the same time. Only its owner may: others leave it as it is.
@@ -94,12 +94,8 @@ pub(crate) fn no_follow() -> OpenOptions {
 }
 
 /// Whether a file starts with the header of an object.
-pub(crate) fn is_pack(file: &File) -> bool {
-    use hyperslab_core::Source as _;
-    let source = hyperslab_core::source::FileSource::from_file(match file.try_clone() {
-        Ok(file) => file,
-        Err(_) => return false,
-    }, PathBuf::new());
+pub(crate) fn is_pack(file: File) -> bool {
+    let source = FileSource::from_file(file, PathBuf::new());
     let Ok((head, size)) = source.head(HEADER_LEN) else { return false };
     Header::parse(&head, 0, size).is_ok_and(|h| h.is_ordered() && h.pickle.start <= size)
 }
@@ -109,20 +105,35 @@ pub(crate) fn is_pack(file: &File) -> bool {
 /// # Errors
 /// `Io` when it is own and cannot be deleted.
 pub(crate) fn delete(dir: &Path, name: PackName) -> Result<bool> {
-    let file = match open(dir, name) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(!name.path(dir).exists()),
-        Err(_) => return Ok(false),
-    };
-    if !is_pack(&file) {
-        return Ok(false);
+    match open(dir, name) {
+        Ok(file) => match is_pack(file) {
+            true => delete_checked(dir, name).map(|()| true),
+            false => Ok(false),
+        },
+        Err(e) => Ok(e.kind() == io::ErrorKind::NotFound && name.path(dir).symlink_metadata().is_err()),
     }
+}
+
+/// Deletes a file that was found to be the cache's own just now.
+///
+/// # Errors
+/// `Io`, unless somebody else has deleted it.
+pub(crate) fn delete_checked(dir: &Path, name: PackName) -> Result<()> {
     let path = name.path(dir);
     match std::fs::remove_file(&path) {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(e) => Err(Error::io(e, "cannot delete").file(path)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io(e, "cannot delete").file(path)),
+        _ => Ok(()),
     }
+}
+
+/// What a file's size on the disk is rounded up to.
+pub(crate) fn block_size(dir: &Path) -> u64 {
+    #[cfg(unix)]
+    if let Ok(stat) = rustix::fs::statvfs(dir) {
+        return stat.f_frsize.max(1);
+    }
+    let _ = dir;
+    4096
 }
 
 /// Makes a directory's names reach the disk.

@@ -3,13 +3,15 @@
 //! What an index is to name is on the disk first: the file's data, its name in its folder, the folder's name. Both
 //! modes write these files; nengo reads them.
 
+use super::entry::Window;
 use super::key::Key;
 use super::lock::is_at;
 use super::name::PackName;
 use super::own::sync_dir;
 use super::store::Place;
 use crate::ext::Extension;
-use hyperslab_core::{Error, Result, ResultExt as _, View};
+use crate::object::Entry;
+use hyperslab_core::{Error, Limits, Result, ResultExt as _, Source as _, View};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -70,6 +72,11 @@ impl PackWriter {
         &self.file
     }
 
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether the file still has its name: a cache that was shrunk may have deleted it.
     pub(crate) fn is_there(&self) -> bool {
         is_at(&self.file, &self.path)
@@ -97,6 +104,42 @@ impl PackWriter {
     fn write(&mut self, key: &Key, pickle: &[u8], array: &View<'_>) -> Result<u64> {
         let extension = Extension::for_key(key.name());
         let header = crate::write::write_with(&mut &self.file, self.end, pickle, array, Some(&extension))?;
+        Ok(header.array.end)
+    }
+
+    /// Copies a sound object from another pack behind the others; what its extension says stays, and it gets a key
+    /// if it has none.
+    ///
+    /// # Errors
+    /// `Invalid` for an object that is damaged; as [`PackWriter::append`].
+    pub(crate) fn copy(&mut self, key: &Key, window: &Window, limits: &Limits) -> Result<Place> {
+        let start = self.end;
+        match self.write_copy(key, window, limits) {
+            Ok(end) => {
+                self.end = end;
+                Ok(Place { pack: self.name, start, end })
+            }
+            Err(e) => {
+                let _ = self.file.set_len(start);
+                Err(e.file(&self.path))
+            }
+        }
+    }
+
+    fn write_copy(&mut self, key: &Key, window: &Window, limits: &Limits) -> Result<u64> {
+        let entry = Entry::open(window, window.start())?;
+        entry.verify(window, limits)?;
+        let header = entry.header();
+        let pickle = entry.pickle(window, limits)?;
+        let array = &header.array;
+        let npy = window.bytes_at(array.start, array.end.saturating_sub(array.start), limits)?;
+        let block = entry.block(window, limits)?;
+        let mut extension = match block.as_ref().and_then(|b| b.extension()) {
+            Some(extension) => extension.clone(),
+            None => Extension::for_key(key.name()),
+        };
+        extension.key = Some(key.name().into());
+        let header = crate::write::write_npy(&mut &self.file, self.end, &pickle, &npy, Some(&extension))?;
         Ok(header.array.end)
     }
 

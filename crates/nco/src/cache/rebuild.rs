@@ -1,4 +1,4 @@
-//! The entries of a directory from its packs alone: objects that carry their keys find back to them.
+//! What the packs of a directory hold, from them alone: objects that carry their keys find back to them.
 
 use super::key::Key;
 use super::own;
@@ -9,12 +9,21 @@ use hyperslab_core::source::FileSource;
 use hyperslab_core::{Limits, Result};
 use std::path::Path;
 
-/// Every entry whose object says its key, oldest first.
+/// The objects of all packs.
+#[derive(Debug, Default)]
+pub(crate) struct Objects {
+    /// Those that say their key, oldest first.
+    pub(crate) named: Vec<(Key, Place)>,
+    /// The others.
+    pub(crate) nameless: Vec<Place>,
+}
+
+/// Looks for every object whose header is sound.
 ///
 /// # Errors
 /// `Limit`, `Io` for the directory. Files that cannot be read, or are damaged, give what is sound in them.
-pub(crate) fn entries(dir: &Path, limits: &Limits) -> Result<Vec<(Key, Place)>> {
-    let mut found = Vec::new();
+pub(crate) fn objects(dir: &Path, limits: &Limits) -> Result<Objects> {
+    let (mut named, mut nameless) = (Vec::new(), Vec::new());
     for file in own::list(dir)? {
         let Ok(open) = own::open(dir, file.name) else { continue };
         let source = FileSource::from_file(open, file.name.path(dir));
@@ -22,13 +31,14 @@ pub(crate) fn entries(dir: &Path, limits: &Limits) -> Result<Vec<(Key, Place)>> 
         for entry in walk.entries {
             let header = entry.header();
             let place = Place { pack: file.name, start: header.start, end: header.array.end };
-            if let Some((created, key)) = key_of(&source, &entry, limits) {
-                found.push((created, key, place));
+            match key_of(&source, &entry, limits) {
+                Some((created, key)) => named.push((created, key, place)),
+                None => nameless.push(place),
             }
         }
     }
-    found.sort_by_key(|(created, ..)| *created);
-    Ok(found.into_iter().map(|(_, key, place)| (key, place)).collect())
+    named.sort_by_key(|(created, ..)| *created);
+    Ok(Objects { named: named.into_iter().map(|(_, key, place)| (key, place)).collect(), nameless })
 }
 
 /// The key of an object, and when it was made; nothing for one without an extension, or with a damaged one.

@@ -1,9 +1,10 @@
 //! What one open cache has put: the pack that it appends to, and the entries that no index names yet.
 
+use super::entry::Window;
 use super::key::Key;
 use super::packs::PackWriter;
 use super::store::Place;
-use hyperslab_core::{Result, View};
+use hyperslab_core::{Limits, Result, View};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -64,20 +65,36 @@ impl Session {
         self.written
     }
 
-    /// The pack that is being written.
-    pub(crate) fn pack(&mut self) -> Option<&mut PackWriter> {
-        self.pack.as_mut()
+    /// Brings the data of what is pending to the disk.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        match &mut self.pack {
+            Some(pack) if !self.pending.is_empty() => pack.sync(),
+            _ => Ok(()),
+        }
     }
 
-    /// What is to be committed now, its data on the disk.
-    pub(crate) fn batch(&mut self) -> Result<Batch> {
-        if self.pending.is_empty() {
-            return Ok(Batch { entries: Vec::new(), upto: self.written });
+    /// What is to be committed now.
+    pub(crate) fn batch(&self) -> Batch {
+        Batch { entries: self.pending.clone(), upto: self.written }
+    }
+
+    /// Sees to it that the pack of what is pending has its name, now that others are locked out: if a cache was shrunk
+    /// meanwhile, the entries are copied from the file that is still open.
+    pub(crate) fn rescue(&mut self, dir: &Path, limits: &Limits) -> Result<()> {
+        let Some(old) = self.pack.as_ref().filter(|p| !self.pending.is_empty() && !p.is_there()) else {
+            return Ok(());
+        };
+        let mut new = PackWriter::create(dir)?;
+        let mut moved = Vec::with_capacity(self.pending.len());
+        for (key, place) in &self.pending {
+            let window = Window::read(old.file(), old.path(), *place, limits)?;
+            moved.push((key.clone(), new.copy(key, &window, limits)?));
         }
-        if let Some(pack) = &mut self.pack {
-            pack.sync()?;
-        }
-        Ok(Batch { entries: self.pending.clone(), upto: self.written })
+        new.sync()?;
+        self.latest = moved.iter().cloned().collect();
+        self.pending = moved;
+        self.pack = Some(new);
+        Ok(())
     }
 
     /// A batch is committed.
@@ -88,12 +105,6 @@ impl Session {
             true => self.latest.clear(),
             false => self.latest = self.pending.iter().cloned().collect(),
         }
-    }
-
-    /// Forgets an entry that is not committed.
-    pub(crate) fn forget(&mut self, key: &Key) -> bool {
-        self.pending.retain(|(k, _)| k != key);
-        self.latest.remove(key).is_some()
     }
 
     /// Ends the pack that is being written: the next entry starts another.

@@ -34,12 +34,6 @@ pub(crate) struct Changes {
     pub(crate) put: Vec<(Key, Place)>,
 }
 
-impl Changes {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.removed.is_empty() && self.packs.is_empty() && self.put.is_empty()
-    }
-}
-
 /// The entries of a directory, as one mode keeps them.
 ///
 /// A store is opened without reading anything; [`refresh`](Store::refresh) reads. Others, in other processes too,

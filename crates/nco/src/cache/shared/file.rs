@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 /// Under this name an index is written before it takes its place.
 const PART: &str = "index.part";
 
-/// The name under which a damaged index is kept, with a number if there are more.
-const ASIDE: &str = "index.damaged";
+/// The names under which a damaged index, and one of an older nengo, are kept; with a number if there are more.
+pub(super) const DAMAGED: &str = "index.damaged";
+pub(super) const OLDER: &str = "index.older";
 
 /// An index that is open.
 #[derive(Debug)]
@@ -125,14 +126,14 @@ pub(super) fn nothing_foreign(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Gives a damaged index a second name, under which it stays when it is replaced: at no moment is there no index.
+/// Gives an index a second name, under which it stays when it is replaced: at no moment is there no index.
 ///
 /// # Errors
 /// `Io`.
-pub(super) fn set_aside(dir: &Path) -> Result<PathBuf> {
+pub(super) fn set_aside(dir: &Path, name: &str) -> Result<PathBuf> {
     let index = dir.join(INDEX);
     for n in 0..1000 {
-        let aside = dir.join(if n == 0 { ASIDE.to_owned() } else { format!("{ASIDE}.{n}") });
+        let aside = dir.join(if n == 0 { name.to_owned() } else { format!("{name}.{n}") });
         if aside.symlink_metadata().is_ok() {
             continue;
         }
@@ -143,9 +144,9 @@ pub(super) fn set_aside(dir: &Path) -> Result<PathBuf> {
             Err(_) => {
                 return std::fs::copy(&index, &aside)
                     .map(|_| aside.clone())
-                    .map_err(|e| Error::io(e, "cannot set the damaged index aside").file(&aside));
+                    .map_err(|e| Error::io(e, "cannot set the index aside").file(&aside));
             }
         }
     }
-    Err(Error::usage("a thousand damaged indexes lie here; delete some of them").file(dir))
+    Err(Error::usage("a thousand indexes that were set aside lie here; delete some of them").file(dir))
 }

@@ -8,7 +8,7 @@ mod file;
 mod index;
 
 use super::key::Key;
-use super::lock::Lock;
+use super::lock::{LOCK, Lock};
 use super::own;
 use super::store::{Changes, Place, Store};
 use super::{CacheOptions, Mode};
@@ -48,10 +48,16 @@ impl Shared {
             index: Index::default(),
             file: None,
         };
-        if !shared.readonly && dir.join(INDEX).symlink_metadata().is_err() {
+        let is_there = |name| dir.join(name).symlink_metadata().is_ok();
+        if shared.readonly {
+        } else if !is_there(INDEX) {
             file::nothing_foreign(dir)?;
             let lock = Lock::take(dir, shared.patience)?;
             shared.load(Some(&lock))?;
+        } else if !is_there(LOCK) {
+            // Nobody has ever locked it: it may be a file of this name and no more. The lock is left to be made until
+            // that is known, since a file that is locked and damaged is made again.
+            shared.load(None)?;
         }
         Ok(shared)
     }
@@ -88,13 +94,16 @@ impl Shared {
             return self.load(Some(&lock));
         };
         self.index = match lost {
-            Ok(legacy) => legacy,
+            Ok(legacy) => {
+                file::set_aside(&self.dir, file::OLDER)?;
+                legacy
+            }
             Err(_) => {
                 if found.is_some() {
-                    file::set_aside(&self.dir)?;
+                    file::set_aside(&self.dir, file::DAMAGED)?;
                 }
                 let mut index = Index::default();
-                let put = super::rebuild::entries(&self.dir, &(self.limits)())?;
+                let put = super::rebuild::objects(&self.dir, &(self.limits)())?.named;
                 index.apply(&Changes { put, ..Changes::default() });
                 index
             }
