@@ -10,6 +10,8 @@ pub(crate) struct Global<'a> {
     pub(crate) module: Text<'a>,
     pub(crate) name: Text<'a>,
     pub(crate) known: Known,
+    /// Where its opcode stands.
+    pub(crate) at: u64,
 }
 
 /// What a name on the allow-list stands for.

@@ -31,11 +31,13 @@ mod keys;
 mod literal;
 mod machine;
 mod memo;
+mod names;
 mod node;
 mod numpy;
 mod opaque;
 mod opcode;
 mod policy;
+mod protocol;
 mod reader;
 mod reduce;
 mod time;
@@ -43,14 +45,18 @@ mod value;
 mod write;
 mod write_numpy;
 mod write_objects;
+mod write_rows;
 
 pub use item::{Item, OpaqueItem, Pickle, TimeItem};
+pub use names::{Name, names};
 pub use node::NodeId;
 pub use opaque::How;
 pub use policy::Policy;
+pub use protocol::Protocol;
 pub use value::CYCLE;
-pub use write::{MapDump, dump};
+pub use write::{MapDump, dump, dump_as};
 pub use write_objects::dump_objects;
+pub use write_rows::{Plain, RowsDump};
 
 use hyperslab_core::{Limits, Result};
 

@@ -9,7 +9,7 @@ use crate::literal::{self, IntLine, Number};
 use crate::memo::Memo;
 use crate::node::{Arena, Data, Links, Node, NodeId, Text, next_index};
 use crate::opaque::How;
-use crate::reader::{MAX_LINE, Reader};
+use crate::reader::{MAX_NAME, Reader};
 use crate::{Policy, keys, opcode as op};
 use hyperslab_core::{Error, Limits, Result};
 use std::collections::HashMap;
@@ -34,6 +34,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) encoded: HashMap<NodeId, NodeId>,
     protocol: u8,
     policy: Policy,
+    /// Where the opcode that is being performed stands.
+    at: usize,
 }
 
 /// What a run leaves.
@@ -55,24 +57,47 @@ impl<'a> Machine<'a> {
             encoded: HashMap::new(),
             protocol: 0,
             policy,
+            at: 0,
         }
     }
 
-    /// Runs to `STOP`.
+    /// Runs to `STOP` and settles what is settled in the end.
     pub(crate) fn run(mut self) -> Result<Loaded<'a>> {
+        let root = self.execute()?;
+        keys::merge_equal(&mut self.arena)?;
+        let (protocol, consumed) = (self.protocol, self.position());
+        Ok(Loaded { arena: self.arena, root, protocol, consumed })
+    }
+
+    /// Runs to `STOP`.
+    pub(crate) fn execute(&mut self) -> Result<NodeId> {
         loop {
-            let at = self.input.position();
-            let byte = self.input.u8().map_err(|e| e.reading("pickle").at(at as u64))?;
-            let root = self.step(byte).map_err(|e| match op::describe(byte) {
-                Some((name, _)) => e.reading(format!("pickle opcode {name}")).at(at as u64),
-                None => e.reading("pickle").at(at as u64),
-            })?;
-            if let Some(root) = root {
-                self.arena.settle()?;
-                keys::merge_equal(&mut self.arena)?;
-                let (protocol, consumed) = (self.protocol, self.input.position());
-                return Ok(Loaded { arena: self.arena, root, protocol, consumed });
+            self.at = self.input.position();
+            let byte = match self.input.u8() {
+                Ok(byte) => byte,
+                Err(e) => return Err(e.reading("pickle").at(self.at as u64)),
+            };
+            match self.step(byte) {
+                Ok(None) => {}
+                Ok(Some(root)) => {
+                    self.arena.settle()?;
+                    return Ok(root);
+                }
+                Err(e) => return Err(self.misread(byte, e)),
             }
+        }
+    }
+
+    /// Bytes consumed so far.
+    pub(crate) fn position(&self) -> usize {
+        self.input.position()
+    }
+
+    #[cold]
+    fn misread(&self, byte: u8, e: Error) -> Error {
+        match op::describe(byte) {
+            Some((name, _)) => e.reading(format!("pickle opcode {name}")).at(self.at as u64),
+            None => e.reading("pickle").at(self.at as u64),
         }
     }
 
@@ -494,8 +519,8 @@ impl<'a> Machine<'a> {
 
     fn global(&mut self, module: Text<'a>, name: Text<'a>) -> Result<NodeId> {
         let (m, n) = (self.arena.text(module), self.arena.text(name));
-        if m.len().max(n.len()) > MAX_LINE {
-            return Err(Error::limit(format!("a name longer than {MAX_LINE} bytes")));
+        if m.len().max(n.len()) > MAX_NAME {
+            return Err(Error::limit(format!("a name longer than {MAX_NAME} bytes")));
         }
         let renamed = if self.protocol < 3 { global::modernize(m, n) } else { None };
         let new = |r: Renamed<'_>, old| match r {
@@ -510,7 +535,7 @@ impl<'a> Machine<'a> {
                 .hint("inspect the pickle to see what it is made of; nothing in it was run"));
         }
         let i = next_index(&self.arena.globals)?;
-        self.arena.globals.push(Global { module, name, known });
+        self.arena.globals.push(Global { module, name, known, at: self.at as u64 });
         self.arena.push(Node::Global(i))
     }
 

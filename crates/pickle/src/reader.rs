@@ -11,6 +11,9 @@ use hyperslab_core::{Error, Result};
 /// input. The bound is for numbers and names.
 pub(crate) const MAX_LINE: usize = 64 << 10;
 
+/// Longest module or name of a global.
+pub(crate) const MAX_NAME: usize = 1 << 10;
+
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     input: &'a [u8],

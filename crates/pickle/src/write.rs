@@ -1,14 +1,17 @@
 //! Metadata trees as pickles that load alike under every Python from 3.4 on, with NumPy 1 or 2.
 //!
-//! Protocol 4, in one frame. Arrays and scalars are calls of names that NumPy 1 and 2 share (`write_numpy.rs`):
-//! NumPy's own form names modules that moved between the two. Not written: the sharing of equal parts, which trees
-//! do not have, and objects of unknown classes.
+//! Protocol 4 unless another is asked for, in one frame. Arrays and scalars are calls of names that NumPy 1 and 2 share
+//! (`write_numpy.rs`): NumPy's own form names modules that moved between the two. Not written: the sharing of equal
+//! parts, which trees do not have, and objects of unknown classes. What protocols 2 and 3 lack is spelled as CPython
+//! 3.11 spells it: bytes as text that is encoded, sets as calls with a list, names of protocol 2 in Python 2's modules.
 
 use crate::opcode as op;
+use crate::protocol::Protocol;
 use crate::time::{self, Clock, Date};
 use hyperslab_core::value::{ListKind, MAX_DEPTH, Opaque};
 use hyperslab_core::{Dtype, Error, Result, Value};
 use num_bigint::BigInt;
+use std::collections::HashSet;
 
 /// CPython appends and sets items in batches of this many.
 pub(crate) const BATCH: usize = 1000;
@@ -24,7 +27,15 @@ pub(crate) const BATCH: usize = 1000;
 /// types that NumPy lacks; `Usage` for a map or set whose keys Python could not hash; `Limit` for a tree deeper than
 /// [`MAX_DEPTH`].
 pub fn dump(value: &Value) -> Result<Vec<u8>> {
-    let mut writer = Writer::new();
+    dump_as(value, Protocol::default())
+}
+
+/// The pickle of a metadata tree in a protocol of choice.
+///
+/// # Errors
+/// As [`dump`]; `Unsupported` for text or bytes of 4 GiB and more before protocol 4.
+pub fn dump_as(value: &Value, protocol: Protocol) -> Result<Vec<u8>> {
+    let mut writer = Writer::new(protocol);
     writer.value(value, 0)?;
     Ok(writer.finish())
 }
@@ -32,7 +43,7 @@ pub fn dump(value: &Value) -> Result<Vec<u8>> {
 /// The pickle of a map with text for keys, written pair by pair.
 pub struct MapDump {
     writer: Writer,
-    keys: Vec<String>,
+    keys: HashSet<String>,
 }
 
 impl Default for MapDump {
@@ -44,9 +55,9 @@ impl Default for MapDump {
 impl MapDump {
     /// An empty map.
     pub fn new() -> MapDump {
-        let mut writer = Writer::new();
+        let mut writer = Writer::new(Protocol::default());
         writer.out.push(op::EMPTY_DICT);
-        MapDump { writer, keys: Vec::new() }
+        MapDump { writer, keys: HashSet::new() }
     }
 
     /// Adds a pair. After an error the map is what it was before.
@@ -54,13 +65,12 @@ impl MapDump {
     /// # Errors
     /// As [`dump`]; `Usage` for a key that is there already.
     pub fn insert(&mut self, key: &str, value: &Value) -> Result<()> {
-        if self.keys.iter().any(|k| k == key) {
+        if self.keys.contains(key) {
             return Err(Error::usage(format!("{key:?} is there already")));
         }
         let w = &mut self.writer;
         let before = (w.out.len(), w.memo, w.globals.len(), w.dtypes.len());
-        w.text(key.as_bytes());
-        if let Err(e) = w.value(value, 1) {
+        if let Err(e) = w.text(key.as_bytes()).and_then(|()| w.value(value, 1)) {
             w.out.truncate(before.0);
             w.memo = before.1;
             w.globals.truncate(before.2);
@@ -68,7 +78,7 @@ impl MapDump {
             return Err(e);
         }
         w.out.push(op::SETITEM);
-        self.keys.push(key.to_owned());
+        self.keys.insert(key.to_owned());
         Ok(())
     }
 
@@ -80,6 +90,7 @@ impl MapDump {
 
 pub(crate) struct Writer {
     pub(crate) out: Vec<u8>,
+    protocol: Protocol,
     memo: u32,
     globals: Vec<(&'static str, &'static str, u32)>,
     pub(crate) dtypes: Vec<(Dtype, u32)>,
@@ -89,15 +100,21 @@ pub(crate) struct Writer {
 const HEAD: usize = 11;
 
 impl Writer {
-    pub(crate) fn new() -> Writer {
+    pub(crate) fn new(protocol: Protocol) -> Writer {
         let mut out = Vec::with_capacity(256);
-        out.extend([op::PROTO, 4, op::FRAME]);
-        out.extend([0; 8]);
-        Writer { out, memo: 0, globals: Vec::new(), dtypes: Vec::new() }
+        out.extend([op::PROTO, protocol.number()]);
+        if protocol >= Protocol::Four {
+            out.push(op::FRAME);
+            out.extend([0; 8]);
+        }
+        Writer { out, protocol, memo: 0, globals: Vec::new(), dtypes: Vec::new() }
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.out.push(op::STOP);
+        if self.protocol < Protocol::Four {
+            return self.out;
+        }
         let len = self.out.len().saturating_sub(HEAD);
         if let Some(slot) = self.out.get_mut(3..HEAD) {
             slot.copy_from_slice(&(len as u64).to_le_bytes());
@@ -119,9 +136,9 @@ impl Writer {
             Value::Int(i) => self.int(*i),
             Value::BigInt(b) => self.long(b)?,
             Value::Float(f) => self.float(*f),
-            Value::Complex(re, im) => self.complex(*re, *im),
-            Value::String(s) => self.text(s.as_bytes()),
-            Value::Bytes(b) => self.bytes(b),
+            Value::Complex(re, im) => self.complex(*re, *im)?,
+            Value::String(s) => self.text(s.as_bytes())?,
+            Value::Bytes(b) => self.bytes(b)?,
             Value::List(ListKind::List, items) => {
                 self.out.push(op::EMPTY_LIST);
                 self.batches(items, op::APPEND, op::APPENDS, |w, v| w.value(v, depth + 1))?;
@@ -131,11 +148,17 @@ impl Writer {
             }
             Value::List(ListKind::Set, items) => {
                 items.iter().try_for_each(hashable)?;
+                if self.protocol < Protocol::Four {
+                    return self.set_call("set", items, depth);
+                }
                 self.out.push(op::EMPTY_SET);
                 self.batches(items, op::ADDITEMS, op::ADDITEMS, |w, v| w.value(v, depth + 1))?;
             }
             Value::List(ListKind::FrozenSet, items) => {
                 items.iter().try_for_each(hashable)?;
+                if self.protocol < Protocol::Four {
+                    return self.set_call("frozenset", items, depth);
+                }
                 self.out.push(op::MARK);
                 items.iter().try_for_each(|v| self.value(v, depth + 1))?;
                 self.out.push(op::FROZENSET);
@@ -152,6 +175,15 @@ impl Writer {
             Value::Opaque(o) => self.opaque(o, depth)?,
             _ => return Err(Error::unsupported("a kind of metadata that pickles cannot hold yet")),
         }
+        Ok(())
+    }
+
+    /// `set([..])`.
+    fn set_call(&mut self, class: &'static str, items: &[Value], depth: u32) -> Result<()> {
+        self.global("builtins", class)?;
+        self.out.push(op::EMPTY_LIST);
+        self.batches(items, op::APPEND, op::APPENDS, |w, v| w.value(v, depth + 1))?;
+        self.out.extend([op::TUPLE1, op::REDUCE]);
         Ok(())
     }
 
@@ -243,52 +275,115 @@ impl Writer {
         self.out.extend(f.to_be_bytes());
     }
 
-    pub(crate) fn complex(&mut self, re: f64, im: f64) {
-        self.global("builtins", "complex");
+    pub(crate) fn complex(&mut self, re: f64, im: f64) -> Result<()> {
+        self.global("builtins", "complex")?;
         self.float(re);
         self.float(im);
         self.out.extend([op::TUPLE2, op::REDUCE]);
+        Ok(())
     }
 
     /// Text in UTF-8 (surrogates allowed).
-    pub(crate) fn text(&mut self, b: &[u8]) {
-        self.sized(b, op::SHORT_BINUNICODE, op::BINUNICODE, op::BINUNICODE8);
+    pub(crate) fn text(&mut self, b: &[u8]) -> Result<()> {
+        let short = (self.protocol >= Protocol::Four).then_some(op::SHORT_BINUNICODE);
+        self.sized(b, short, op::BINUNICODE, op::BINUNICODE8)
     }
 
-    pub(crate) fn bytes(&mut self, b: &[u8]) {
-        self.sized(b, op::SHORT_BINBYTES, op::BINBYTES, op::BINBYTES8);
+    pub(crate) fn bytes(&mut self, b: &[u8]) -> Result<()> {
+        if self.protocol >= Protocol::Three {
+            return self.sized(b, Some(op::SHORT_BINBYTES), op::BINBYTES, op::BINBYTES8);
+        }
+        if b.is_empty() {
+            self.global("builtins", "bytes")?;
+            self.out.extend([op::EMPTY_TUPLE, op::REDUCE]);
+            return Ok(());
+        }
+        self.global("_codecs", "encode")?;
+        self.latin1(b)?;
+        self.text(b"latin1")?;
+        self.out.extend([op::TUPLE2, op::REDUCE]);
+        Ok(())
     }
 
-    fn sized(&mut self, b: &[u8], short: u8, medium: u8, long: u8) {
-        if let Ok(n) = u8::try_from(b.len()) {
+    pub(crate) fn byte_array(&mut self, b: &[u8]) -> Result<()> {
+        if self.protocol == Protocol::Five {
+            self.out.push(op::BYTEARRAY8);
+            self.out.extend((b.len() as u64).to_le_bytes());
+            self.out.extend_from_slice(b);
+            return Ok(());
+        }
+        self.global("builtins", "bytearray")?;
+        if self.protocol >= Protocol::Three {
+            self.bytes(b)?;
+            self.out.push(op::TUPLE1);
+        } else {
+            self.latin1(b)?;
+            self.text(b"latin-1")?;
+            self.out.push(op::TUPLE2);
+        }
+        self.out.push(op::REDUCE);
+        Ok(())
+    }
+
+    /// Text whose characters are these bytes.
+    fn latin1(&mut self, b: &[u8]) -> Result<()> {
+        if b.is_ascii() {
+            return self.text(b);
+        }
+        self.text(b.iter().map(|&b| char::from(b)).collect::<String>().as_bytes())
+    }
+
+    fn sized(&mut self, b: &[u8], short: Option<u8>, medium: u8, long: u8) -> Result<()> {
+        if let (Some(short), Ok(n)) = (short, u8::try_from(b.len())) {
             self.out.extend([short, n]);
         } else if let Ok(n) = u32::try_from(b.len()) {
             self.out.push(medium);
             self.out.extend(n.to_le_bytes());
-        } else {
+        } else if self.protocol >= Protocol::Four {
             self.out.push(long);
             self.out.extend((b.len() as u64).to_le_bytes());
+        } else {
+            return Err(Error::unsupported("text or bytes of 4 GiB and more in a pickle before protocol 4"));
         }
         self.out.extend_from_slice(b);
+        Ok(())
     }
 
     /// A name, written once and then taken from the memo.
-    pub(crate) fn global(&mut self, module: &'static str, name: &'static str) {
+    pub(crate) fn global(&mut self, module: &'static str, name: &'static str) -> Result<()> {
         if let Some(&(_, _, slot)) = self.globals.iter().find(|g| (g.0, g.1) == (module, name)) {
             self.get(slot);
-            return;
+            return Ok(());
         }
-        self.text(module.as_bytes());
-        self.text(name.as_bytes());
-        self.out.push(op::STACK_GLOBAL);
+        if self.protocol >= Protocol::Four {
+            self.text(module.as_bytes())?;
+            self.text(name.as_bytes())?;
+            self.out.push(op::STACK_GLOBAL);
+        } else {
+            let old = match module {
+                "builtins" if self.protocol == Protocol::Two => "__builtin__",
+                other => other,
+            };
+            self.out.push(op::GLOBAL);
+            self.out.extend([old.as_bytes(), b"\n", name.as_bytes(), b"\n"].concat());
+        }
         let slot = self.memoize();
         self.globals.push((module, name, slot));
+        Ok(())
     }
 
     pub(crate) fn memoize(&mut self) -> u32 {
-        self.out.push(op::MEMOIZE);
+        let slot = self.memo;
         self.memo += 1;
-        self.memo - 1
+        if self.protocol >= Protocol::Four {
+            self.out.push(op::MEMOIZE);
+        } else if let Ok(n) = u8::try_from(slot) {
+            self.out.extend([op::BINPUT, n]);
+        } else {
+            self.out.push(op::LONG_BINPUT);
+            self.out.extend(slot.to_le_bytes());
+        }
+        slot
     }
 
     pub(crate) fn get(&mut self, slot: u32) {
@@ -309,7 +404,7 @@ impl Writer {
         let zone = part("tzinfo");
         match o.name.as_str() {
             "str" => match part("surrogatepass") {
-                Some(Value::Bytes(b)) if crate::literal::is_utf8_with_surrogates(b) => self.text(b),
+                Some(Value::Bytes(b)) if crate::literal::is_utf8_with_surrogates(b) => self.text(b)?,
                 _ => return Err(Error::usage("text in metadata without its bytes")),
             },
             "numpy.dtype" => {
@@ -340,7 +435,7 @@ impl Writer {
             }
             "datetime.timezone" => {
                 let us = text.and_then(time::parse_offset).ok_or_else(bad)?;
-                self.global("datetime", "timezone");
+                self.global("datetime", "timezone")?;
                 let name = part("name");
                 self.tuple(1 + usize::from(name.is_some()), |w| {
                     w.delta([
@@ -361,9 +456,9 @@ impl Writer {
 
     /// A date or time from its packed bytes, and its zone.
     fn packed(&mut self, class: &'static str, bytes: &[u8], zone: Option<&Value>, depth: u32) -> Result<()> {
-        self.global("datetime", class);
+        self.global("datetime", class)?;
         self.tuple(1 + usize::from(zone.is_some()), |w| {
-            w.bytes(bytes);
+            w.bytes(bytes)?;
             zone.map_or(Ok(()), |z| w.value(z, depth + 1))
         })?;
         self.out.push(op::REDUCE);
@@ -371,7 +466,7 @@ impl Writer {
     }
 
     fn delta(&mut self, parts: [i64; 3]) -> Result<()> {
-        self.global("datetime", "timedelta");
+        self.global("datetime", "timedelta")?;
         self.tuple(3, |w| {
             parts.iter().for_each(|&p| w.int(p.into()));
             Ok(())

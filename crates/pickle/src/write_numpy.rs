@@ -24,25 +24,21 @@ impl Writer {
         let dims: Vec<u64> = view.shape().iter().chain(inner.iter()).copied().collect();
         // Fortran order is kept where the bytes lie so; a subarray's own dimensions are always in C order.
         let fortran = inner.is_empty() && view.bytes().is_none() && view.bytes_f().is_some();
-        self.global("numpy", "ndarray");
+        self.global("numpy", "ndarray")?;
         self.tuple(if fortran { 6 } else { 3 }, |w| {
             w.tuple(dims.len(), |w| {
                 dims.iter().for_each(|&d| w.int(d.into()));
                 Ok(())
             })?;
             w.dtype(&dtype)?;
-            w.global("builtins", "bytearray");
             if fortran {
-                w.bytes(view.bytes_f().unwrap_or_default());
-            } else {
-                // The copy, where one is needed, is of bytes that are in memory already.
-                w.bytes(&view.to_bytes(&Limits::new(u64::MAX, 0, 0))?);
-            }
-            w.out.extend([op::TUPLE1, op::REDUCE]);
-            if fortran {
+                w.byte_array(view.bytes_f().unwrap_or_default())?;
                 w.int(0);
                 w.out.push(op::NONE);
-                w.text(b"F");
+                w.text(b"F")?;
+            } else {
+                // The copy, where one is needed, is of bytes that are in memory already.
+                w.byte_array(&view.to_bytes(&Limits::new(u64::MAX, 0, 0))?)?;
             }
             Ok(())
         })?;
@@ -77,14 +73,14 @@ impl Writer {
             }
             _ => {}
         }
-        self.global("numpy", name);
+        self.global("numpy", name)?;
         match (view.dtype(), value) {
             (Dtype::Datetime(unit, _) | Dtype::Timedelta(unit, _), Value::Int(ticks)) => {
                 self.tuple(2, |w| {
                     if ticks == i128::from(i64::MIN) {
-                        w.text(b"NaT")
+                        w.text(b"NaT")?;
                     } else {
-                        w.int(ticks)
+                        w.int(ticks);
                     }
                     w.text(
                         if unit.count == 1 {
@@ -93,8 +89,7 @@ impl Writer {
                             format!("{}{}", unit.count, unit.base)
                         }
                         .as_bytes(),
-                    );
-                    Ok(())
+                    )
                 })?;
             }
             (_, value) => self.tuple(1, |w| w.value(&value, 0))?,
@@ -118,7 +113,7 @@ impl Writer {
 
     /// `numpy.dtype(description)`.
     pub(crate) fn dtype_call(&mut self, description: &Value) -> Result<()> {
-        self.global("numpy", "dtype");
+        self.global("numpy", "dtype")?;
         self.value(description, 0)?;
         self.out.extend([op::TUPLE1, op::REDUCE]);
         Ok(())

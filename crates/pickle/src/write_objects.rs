@@ -4,6 +4,7 @@
 //! are those that NumPy 1 and 2 share. Tried on NumPy 1.24, 1.26 and 2.4.
 
 use crate::opcode as op;
+use crate::protocol::Protocol;
 use crate::write::{BATCH, Writer};
 use hyperslab_core::{Dtype, Error, Result, Shape, Value};
 
@@ -12,8 +13,8 @@ use hyperslab_core::{Dtype, Error, Result, Shape, Value};
 /// # Errors
 /// As [`dump`](crate::dump), and whatever `items` report; `Usage` when there are not as many as the shape holds.
 pub fn dump_objects(shape: &Shape, items: impl IntoIterator<Item = Result<Value>>) -> Result<Vec<u8>> {
-    let mut w = Writer::new();
-    w.global("numpy", "ndarray");
+    let mut w = Writer::new(Protocol::default());
+    w.global("numpy", "ndarray")?;
     w.tuple(2, |w| {
         w.tuple(1, |w| {
             w.int(0);
