@@ -286,7 +286,10 @@ fn nothing_foreign_is_touched() {
     let dir = tempfile::tempdir().unwrap();
     let files = foreign(dir.path());
     let state = || -> Vec<_> {
-        files.iter().map(|p| (fs::read(p).unwrap(), p.symlink_metadata().unwrap().modified().unwrap())).collect()
+        files
+            .iter()
+            .map(|p| (fs::read(p).unwrap(), p.symlink_metadata().unwrap().modified().unwrap()))
+            .collect()
     };
     let before = state();
     let dir = dir.path().join("cache");
@@ -319,7 +322,13 @@ fn nothing_foreign_is_touched() {
 #[test]
 fn names_that_belong_to_others_are_left_to_them() {
     use std::os::unix::fs::symlink;
-    for (name, content) in [("index", Some("my index of books")), ("index.lock", Some("locked")), ("index", None), ("index.lock", None), ("index.part", None)] {
+    for (name, content) in [
+        ("index", Some("my index of books")),
+        ("index.lock", Some("locked")),
+        ("index", None),
+        ("index.lock", None),
+        ("index.part", None),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("target");
         let cache = dir.path().join("cache");
@@ -331,9 +340,13 @@ fn names_that_belong_to_others_are_left_to_them() {
                 symlink(&target, cache.join(name)).unwrap();
             }
         }
-        let opened = Cache::open(&cache, &CacheOptions::default()).and_then(|c| c.put(&Key::from("k"), &Value::Null, &array(1)));
+        let opened = Cache::open(&cache, &CacheOptions::default())
+            .and_then(|c| c.put(&Key::from("k"), &Value::Null, &array(1)));
         assert!(opened.is_err(), "{name}");
-        assert_eq!(fs::read_dir(&cache).unwrap().count(), 1 + usize::from(cache.join("index.lock").exists() && name != "index.lock"));
+        assert_eq!(
+            fs::read_dir(&cache).unwrap().count(),
+            1 + usize::from(cache.join("index.lock").exists() && name != "index.lock")
+        );
         match content {
             Some(text) => assert_eq!(fs::read_to_string(cache.join(name)).unwrap(), text),
             None => assert_eq!(fs::read_to_string(&target).unwrap(), "theirs"),

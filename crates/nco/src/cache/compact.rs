@@ -2,8 +2,8 @@
 //!
 //! Objects are copied, checked by their checksums on the way, without the lock: nengo waits for it 0.1 s and no
 //! longer. Then, under it, the names of those that still lie where they lay are turned to the copies, and the packs
-//! that nothing leads to any more are deleted. A pack with objects that have no name is left alone: somebody may be
-//! about to name them.
+//! that nothing leads to any more are deleted. A pack with objects that have no name is left alone for a day: somebody
+//! may be about to name them.
 
 use super::entry::Window;
 use super::own::{self, PackFile};
@@ -16,7 +16,10 @@ use hyperslab_core::{Error, Kind, Limits, Result};
 use std::collections::{HashMap, HashSet};
 use std::fs::FileTimes;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// When nobody is about to name what has no name any more.
+const SETTLED: Duration = Duration::from_secs(24 * 3600);
 
 /// What packing or unpacking came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,10 +118,12 @@ impl Cache {
         let starts: HashSet<u64> = entries.iter().map(|(_, place)| place.start).collect();
         let source = FileSource::from_file(own::open(&self.dir, file.name).ok()?, file.name.path(&self.dir));
         let walk = pack::walk(&source, limits).ok()?;
-        let known = walk.entries.iter().all(|e| {
-            starts.contains(&e.header().start)
-                || rebuild::key_of(&source, e, limits).is_some_and(|(_, key)| named.contains(key.name()))
-        });
+        let settled = file.written.elapsed().is_ok_and(|age| age > SETTLED);
+        let known = settled
+            || walk.entries.iter().all(|e| {
+                starts.contains(&e.header().start)
+                    || rebuild::key_of(&source, e, limits).is_some_and(|(_, key)| named.contains(key.name()))
+            });
         let entries = entries.into_iter().map(|(key, place)| Some((Key::named(&key)?, place)));
         let entries: Vec<_> = entries.collect::<Option<_>>()?;
         (known && !entries.is_empty()).then_some(Old { file, entries })
@@ -191,7 +196,8 @@ impl<'d> Copier<'d> {
 
     fn one(&mut self, pack: &Old, limits: &Limits) -> Result<()> {
         let path = pack.file.name.path(self.dir);
-        let file = own::open(self.dir, pack.file.name).map_err(|e| Error::io(e, "cannot open").file(&path))?;
+        let file =
+            own::open(self.dir, pack.file.name).map_err(|e| Error::io(e, "cannot open").file(&path))?;
         for (key, place) in &pack.entries {
             let window = Window::read(&file, &path, *place, limits)?;
             if self.writer.as_ref().is_some_and(|(w, _)| w.len() > 0 && w.len() >= self.size) {

@@ -26,7 +26,8 @@ impl Window {
     pub(crate) fn read(file: &File, name: &Path, place: Place, limits: &Limits) -> Result<Window> {
         let file = Borrowed { file, name };
         let len = place.end.checked_sub(place.start).filter(|n| *n > 0).ok_or_else(|| {
-            Error::invalid(format!("the index has the object end at byte {}, before it starts", place.end)).at(place.start)
+            Error::invalid(format!("the index has the object end at byte {}, before it starts", place.end))
+                .at(place.start)
         })?;
         // The size is looked at before anything is allocated.
         let bytes = file.bytes_at(place.start, len, limits)?.into_owned();

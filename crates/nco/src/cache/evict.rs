@@ -69,7 +69,8 @@ impl Cache {
         store.commit(&lock, &Changes { removed: vec![(key.clone(), place)], ..Changes::default() })?;
         // An entry that lies alone takes its file with it: it starts it, and ends it.
         if place.start == 0
-            && own::open(&self.dir, place.pack).is_ok_and(|f| f.metadata().is_ok_and(|m| m.len() == place.end))
+            && own::open(&self.dir, place.pack)
+                .is_ok_and(|f| f.metadata().is_ok_and(|m| m.len() == place.end))
         {
             own::delete(&self.dir, place.pack)?;
         }

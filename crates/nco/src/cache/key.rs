@@ -156,7 +156,10 @@ impl KeyHasher {
     /// `Unsupported` for element types that have no digest.
     pub fn array(mut self, array: &View<'_>) -> Result<Self> {
         let digest = hyperslab_core::digest::digest(array)?.ok_or_else(|| {
-            hyperslab_core::Error::unsupported(format!("elements of {} have no digest to make a key of", array.dtype()))
+            hyperslab_core::Error::unsupported(format!(
+                "elements of {} have no digest to make a key of",
+                array.dtype()
+            ))
         })?;
         self.part(b'd', array.dtype().canonical().to_string().as_bytes());
         self.sha.update([b's']);

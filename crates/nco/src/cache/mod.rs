@@ -34,10 +34,10 @@ mod store;
 pub use compact::Packed;
 pub use contents::{Checked, Listed, PackState, Problem};
 pub use evict::{Shrunk, Size};
-pub use recover::Recovered;
 pub use key::{Key, KeyHasher};
 pub use name::PackName;
 pub use own::PackFile;
+pub use recover::Recovered;
 pub use store::Place;
 
 use crate::object::Object;
@@ -140,7 +140,10 @@ pub struct Cache {
 
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cache").field("dir", &self.dir).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Cache")
+            .field("dir", &self.dir)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

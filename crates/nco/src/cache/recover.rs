@@ -44,7 +44,9 @@ impl Cache {
         let (mut here, mut kept) = (HashSet::new(), HashSet::new());
         for (key, place) in places {
             let file = files.entry(place.pack).or_insert_with(|| {
-                own::open(&self.dir, place.pack).ok().map(|f| FileSource::from_file(f, place.pack.path(&self.dir)))
+                own::open(&self.dir, place.pack)
+                    .ok()
+                    .map(|f| FileSource::from_file(f, place.pack.path(&self.dir)))
             });
             let there = file.as_ref().is_some_and(|source| {
                 Entry::open(source, place.start).is_ok_and(|e| e.header().array.end == place.end)

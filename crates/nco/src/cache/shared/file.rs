@@ -1,8 +1,8 @@
 //! The file of an index: read, replaced, set aside.
 
+use super::super::lock::LOCK;
 use super::super::own::{no_follow, sync_dir};
 use super::INDEX;
-use super::super::lock::LOCK;
 use hyperslab_core::source::FileSource;
 use hyperslab_core::{Error, Limits, Result, Source as _};
 use std::fs::{File, OpenOptions};

@@ -10,7 +10,7 @@ use super::super::name::PackName;
 use super::super::store::{Changes, Place};
 use hyperslab_core::value::ListKind;
 use hyperslab_core::{Error, Kind, Limits, Result, Value};
-use hyperslab_pickle::{Item, NodeId, Pickle, Policy};
+use hyperslab_pickle::{Item, NodeId, Pickle, Plain, Policy, Protocol, RowsDump};
 use indexmap::IndexMap;
 use std::collections::HashMap;
 use std::path::Path;
@@ -97,10 +97,14 @@ impl Index {
         let mut paths = Paths { dir: dir.to_str(), there, last: None, known: HashMap::new() };
         for &[key, row] in pairs.as_chunks::<2>().0 {
             let slot = match pickle.get(row) {
-                Item::Tuple(&[file, start, end]) => match (pickle.get(file), pickle.get(start), pickle.get(end)) {
-                    (Item::Str(file), Item::Int(start), Item::Int(end)) => Some(paths.slot(file, start, end)),
-                    _ => None,
-                },
+                Item::Tuple(&[file, start, end]) => {
+                    match (pickle.get(file), pickle.get(start), pickle.get(end)) {
+                        (Item::Str(file), Item::Int(start), Item::Int(end)) => {
+                            Some(paths.slot(file, start, end))
+                        }
+                        _ => None,
+                    }
+                }
                 _ => None,
             };
             match (pickle.get(key), slot) {
@@ -141,9 +145,8 @@ impl Index {
         if !changes.removed.is_empty() {
             let removed: HashMap<&str, Place> =
                 changes.removed.iter().map(|(key, place)| (key.name(), *place)).collect();
-            self.entries.retain(|key, slot| {
-                !matches!(slot, Slot::Here(place) if removed.get(&**key) == Some(place))
-            });
+            self.entries
+                .retain(|key, slot| !matches!(slot, Slot::Here(place) if removed.get(&**key) == Some(place)));
         }
         if !changes.packs.is_empty() {
             self.entries.retain(|_, slot| !matches!(slot, Slot::Here(p) if changes.packs.contains(&p.pack)));
@@ -164,6 +167,9 @@ impl Index {
         let dir = dir.to_str().ok_or_else(|| {
             Error::unsupported("the path is no UTF-8, and nengo's index holds it").file(dir)
         })?;
+        if self.others.is_empty() {
+            return self.emit_rows(dir);
+        }
         let row = |file: &str, start: Value, end: Value| {
             Value::List(ListKind::Tuple, vec![Value::from(file), start, end])
         };
@@ -180,6 +186,30 @@ impl Index {
         all.extend(self.others.iter().map(|(k, v)| (copy(k), copy(v))));
         let mut bytes = HEAD.to_vec();
         bytes.extend(hyperslab_pickle::dump(&Value::Map(all))?);
+        Ok(bytes)
+    }
+}
+
+impl Index {
+    fn emit_rows(&self, dir: &str) -> Result<Vec<u8>> {
+        let mut paths: HashMap<PackName, String> = HashMap::new();
+        for slot in self.entries.values() {
+            if let Slot::Here(place) = slot {
+                paths.entry(place.pack).or_insert_with(|| format!("{dir}/{}", place.pack));
+            }
+        }
+        let mut rows = RowsDump::new(Protocol::Four);
+        for (key, slot) in &self.entries {
+            let (file, start, end) = match slot {
+                Slot::Here(p) => {
+                    (paths.get(&p.pack).map_or("", String::as_str), p.start.into(), p.end.into())
+                }
+                Slot::Elsewhere(file, start, end) => (&**file, (*start).into(), (*end).into()),
+            };
+            rows.insert(key, &[Plain::Str(file), Plain::Int(start), Plain::Int(end)])?;
+        }
+        let mut bytes = HEAD.to_vec();
+        bytes.extend(rows.finish());
         Ok(bytes)
     }
 }
@@ -226,7 +256,9 @@ fn load<'a>(bytes: &'a [u8], at: u64, limits: &Limits) -> Result<Pickle<'a>> {
         let e = e.shifted(at).reading("cache index").at(at);
         match e.kind() {
             // An index holds text and numbers: what only a class could read is damage, or worse.
-            Kind::Unsupported => Error::invalid(e.message().to_owned()).reading("cache index").at(e.offset().unwrap_or(at)),
+            Kind::Unsupported => {
+                Error::invalid(e.message().to_owned()).reading("cache index").at(e.offset().unwrap_or(at))
+            }
             _ => e,
         }
     })

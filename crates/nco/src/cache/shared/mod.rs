@@ -50,7 +50,9 @@ impl Shared {
         };
         let is_there = |name| dir.join(name).symlink_metadata().is_ok();
         if shared.readonly {
-        } else if !is_there(INDEX) {
+            return Ok(shared);
+        }
+        if !is_there(INDEX) {
             file::nothing_foreign(dir)?;
             let lock = Lock::take(dir, shared.patience)?;
             shared.load(Some(&lock))?;
@@ -85,7 +87,13 @@ impl Shared {
                 return Ok(true);
             }
             Ok(Read::Legacy(index)) => Ok(index),
-            Err(e) if e.kind() == Kind::Invalid && !self.readonly && file::is_cache(&self.dir, found.is_some()) => Err(e),
+            Err(e)
+                if e.kind() == Kind::Invalid
+                    && !self.readonly
+                    && file::is_cache(&self.dir, found.is_some()) =>
+            {
+                Err(e)
+            }
             Err(e) => return Err(e),
         };
         let Some(lock) = lock else {
