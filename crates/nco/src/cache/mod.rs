@@ -349,6 +349,11 @@ impl Drop for Cache {
     }
 }
 
+/// Whether a directory is a cache, or was one: it has an index, a journal or packs.
+pub fn is_cache(dir: &Path) -> bool {
+    mode_of(dir).is_some() || own::list(dir).is_ok_and(|packs| !packs.is_empty())
+}
+
 /// The mode of a directory, if it is a cache.
 pub fn mode_of(dir: &Path) -> Option<Mode> {
     dir.join(shared::INDEX).symlink_metadata().is_ok().then_some(Mode::Shared)
