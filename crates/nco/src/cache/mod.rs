@@ -41,7 +41,7 @@ pub use recover::Recovered;
 pub use store::Place;
 
 use crate::object::Object;
-use hyperslab_core::{Error, Limits, Result, Value, View};
+use hyperslab_core::{Error, Kind, Limits, Result, Value, View};
 use hyperslab_pickle::Policy;
 use lock::Lock;
 use session::Session;
@@ -216,7 +216,7 @@ impl Cache {
 
     /// Looks at the index as it is now.
     fn lookup_again(&self, key: &Key, tried: Option<(Place, Error)>) -> Result<Lookup> {
-        self.write().refresh(None)?;
+        self.refresh()?;
         let place = self.read().find(key);
         Ok(match (place, tried) {
             (None, None) => Lookup::Miss,
@@ -314,6 +314,19 @@ impl Cache {
         drop(lock);
         self.session().done(&batch);
         Ok(())
+    }
+
+    /// Takes in what others committed.
+    fn refresh(&self) -> Result<()> {
+        // The lock is never waited for while the store is held: who has the lock may be waiting for the store.
+        let refreshed = self.write().refresh(None);
+        match refreshed {
+            Err(e) if e.kind() == Kind::Conflict && !self.options.readonly => {
+                let lock = self.lock()?;
+                self.write().refresh(Some(&lock)).map(drop)
+            }
+            other => other.map(drop),
+        }
     }
 
     fn lock(&self) -> Result<Lock> {

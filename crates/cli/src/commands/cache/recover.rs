@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let kept = count(done.kept, "entry", "entries");
     writeln!(
         out,
-        "{name}: {kept} kept, {} found again, {} dropped that led nowhere",
+        "{name}: {kept} kept, {} found in the packs, {} dropped that led nowhere",
         done.found, done.dropped
     )?;
     if done.nameless > 0 {
