@@ -83,6 +83,10 @@ def main(folder):
     with open(os.path.join(folder, "small.nco"), "wb") as f:
         info = {"rmses": np.array([0.017, 0.018]), "iterations": 8, "time": 0.0009765625}
         nco.write(f, info, rng.standard_normal((60, 2)))
+    with open(os.path.join(folder, "eight.nco"), "wb") as f:
+        nco.write(f, info, rng.standard_normal((512, 2)))
+    with open(os.path.join(folder, "large.nco"), "wb") as f:
+        nco.write(f, info, rng.standard_normal((1024, 512)))
     # Messages of 206 bytes in the mean, as a detector's are: a header of 8 and words of 16. Their bytes are noise:
     # neither side looks into them. Lengths differ, as larpix-control is far slower when all are equal.
     noise = random.Random(2)

@@ -372,6 +372,46 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "nco-read-8k",
+        what: "open and read an NCO of 8 KiB (decoders 512x2, solver info)",
+        peer: "`nengo.utils.nco.read`",
+        script: Some(("nco.py", "read-8k")),
+        goal: Goal::AtMost(10e-6),
+        ..ROW
+    },
+    Row {
+        name: "nco-read-8k",
+        what: "the same",
+        peer: "`nengo.utils.nco.read`, as a ratio",
+        script: Some(("nco.py", "read-8k")),
+        goal: Goal::Ratio(1.0 / 13.0),
+        ..ROW
+    },
+    Row {
+        name: "nco-map",
+        what: "NCO of 4 MiB as a view over a map, opened and closed",
+        peer: "`nengo.utils.nco.read`",
+        script: Some(("nco.py", "read-large")),
+        goal: Goal::AtMost(30e-6),
+        ..ROW
+    },
+    Row {
+        name: "nco-pack",
+        what: "write one of 1,000 objects of 8 KiB to a pack",
+        peer: "`nengo.utils.nco.write`",
+        script: Some(("nco.py", "pack")),
+        goal: Goal::AtMost(6e-6),
+        ..ROW
+    },
+    Row {
+        name: "nco-pack-keyed",
+        what: "the same with key, time and checksums",
+        peer: "`nengo.utils.nco.write`",
+        script: Some(("nco.py", "pack")),
+        goal: Goal::AtMost(8e-6),
+        ..ROW
+    },
+    Row {
         name: "npy-load",
         what: "open and load a small NPY (100 f64)",
         peer: "`numpy.load`",
