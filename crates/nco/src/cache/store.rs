@@ -59,6 +59,11 @@ pub(crate) trait Store: Send + Sync {
     /// of new entries is on the disk already. A change of nothing writes nothing.
     fn commit(&mut self, lock: &Lock, changes: &Changes) -> Result<()>;
 
+    /// What is wrong with the file that holds the names, as far as entries may be missing for it.
+    fn damage(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Bytes of the files that hold the names.
     fn bytes(&self) -> u64;
 }
