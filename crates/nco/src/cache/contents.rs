@@ -69,6 +69,8 @@ pub struct Checked {
     pub problems: Vec<Problem>,
     /// Entries in the index that lie in no pack of this directory.
     pub elsewhere: u64,
+    /// What is wrong with the file that holds the names: entries may be missing for it. [`Cache::recover`] mends it.
+    pub names: Option<String>,
     /// The pack files.
     pub packs: Vec<PackState>,
 }
@@ -76,7 +78,7 @@ pub struct Checked {
 impl Checked {
     /// Whether nothing is damaged. Entries whose file is gone, and bytes that nothing leads to, are no damage.
     pub fn is_sound(&self) -> bool {
-        self.problems.iter().all(|p| p.gone)
+        self.names.is_none() && self.problems.iter().all(|p| p.gone)
     }
 }
 
@@ -129,6 +131,7 @@ impl Cache {
         let mut by_pack: HashMap<_, Vec<(String, Place)>> = HashMap::new();
         let places = self.places()?;
         checked.elsewhere = (self.read().len() as u64).saturating_sub(places.len() as u64);
+        checked.names = self.read().damage()?;
         for (key, place) in places {
             by_pack.entry(place.pack).or_default().push((key, place));
         }

@@ -7,6 +7,7 @@
 //! | `packs.rs`, `entry.rs` | a pack being written; an entry read and checked |
 //! | `lock.rs` | one writer of names at a time |
 //! | `store.rs` | what a mode has to do; `shared/` and `native/` do it |
+//! | `legacy.rs` | older layouts of nengo's, and a cache put into another |
 //! | `session.rs` | what was put and is not committed yet |
 //! | `evict.rs`, `contents.rs`, `compact.rs`, `recover.rs` | a cache made smaller; listed and checked; its packs put together or apart; its names found again |
 //!
@@ -21,8 +22,10 @@ mod contents;
 mod entry;
 mod evict;
 pub mod key;
+mod legacy;
 mod lock;
 mod name;
+mod native;
 mod own;
 mod packs;
 mod rebuild;
@@ -35,13 +38,17 @@ pub use compact::Packed;
 pub use contents::{Checked, Listed, PackState, Problem};
 pub use evict::{Shrunk, Size};
 pub use key::{Key, KeyHasher};
+pub use legacy::{Layout, Migrated, layout_of, migrate};
 pub use name::PackName;
+#[doc(hidden)]
+pub use native::testing as journal_testing;
 pub use own::PackFile;
 pub use recover::Recovered;
 pub use store::Place;
 
 use crate::object::Object;
-use hyperslab_core::{Error, Kind, Limits, Result, Value, View};
+use hyperslab_core::source::FileSource;
+use hyperslab_core::{Error, Kind, Limits, Result, Source as _, Value, View};
 use hyperslab_pickle::Policy;
 use lock::Lock;
 use session::Session;
@@ -166,7 +173,7 @@ impl Cache {
         let dir = dir.canonicalize().map_err(|e| Error::io(e, "cannot open the cache").file(dir))?;
         let store: Box<dyn Store> = match mode_of(&dir).unwrap_or(options.mode) {
             Mode::Shared => Box::new(shared::Shared::open(&dir, options)?),
-            Mode::Native => return Err(Error::unsupported("native caches").file(&dir)),
+            Mode::Native => Box::new(native::Native::open(&dir, options)?),
         };
         Ok(Cache {
             dir,
@@ -367,9 +374,15 @@ pub fn is_cache(dir: &Path) -> bool {
     mode_of(dir).is_some() || own::list(dir).is_ok_and(|packs| !packs.is_empty())
 }
 
-/// The mode of a directory, if it is a cache.
+/// The mode of a directory, if it is a cache. Where the index is damaged, it is taken for nengo's.
 pub fn mode_of(dir: &Path) -> Option<Mode> {
-    dir.join(shared::INDEX).symlink_metadata().is_ok().then_some(Mode::Shared)
+    let index = dir.join(shared::INDEX);
+    if !index.symlink_metadata().ok()?.is_file() {
+        return Some(Mode::Shared);
+    }
+    let open = own::no_follow().read(true).open(&index).map(|file| FileSource::from_file(file, &index));
+    let head = open.ok().and_then(|file| Some(file.head(16).ok()?.0)).unwrap_or_default();
+    Some(if native::is_journal(&head) { Mode::Native } else { Mode::Shared })
 }
 
 /// Whether an entry's file has been deleted, which caches are for.

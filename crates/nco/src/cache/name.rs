@@ -61,6 +61,16 @@ impl PackName {
         Some(PackName(uuid))
     }
 
+    /// The UUID that it is made of.
+    pub(crate) fn uuid(self) -> u128 {
+        self.0
+    }
+
+    /// The name that is made of a UUID.
+    pub(crate) fn of_uuid(uuid: u128) -> PackName {
+        PackName(uuid)
+    }
+
     /// The folder, two digits.
     pub fn shard(self) -> String {
         format!("{:02x}", self.0 >> 120)

@@ -64,6 +64,11 @@ pub(crate) trait Store: Send + Sync {
         0
     }
 
+    /// What is wrong with the file that holds the names, as far as entries may be missing for it.
+    fn damage(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Bytes of the files that hold the names.
     fn bytes(&self) -> u64;
 }

@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 const PART: &str = "index.part";
 
 /// The names under which a damaged index, and one of an older nengo, are kept; with a number if there are more.
-pub(super) const DAMAGED: &str = "index.damaged";
-pub(super) const OLDER: &str = "index.older";
+pub(in super::super) const DAMAGED: &str = "index.damaged";
+pub(in super::super) const OLDER: &str = "index.older";
 
 /// An index that is open.
 #[derive(Debug)]
-pub(super) struct IndexFile {
+pub(in super::super) struct IndexFile {
     source: FileSource,
 }
 
@@ -27,7 +27,7 @@ impl IndexFile {
     ///
     /// # Errors
     /// `Usage` when it is no regular file, `Io`.
-    pub(super) fn open(dir: &Path) -> Result<Option<IndexFile>> {
+    pub(in super::super) fn open(dir: &Path) -> Result<Option<IndexFile>> {
         let path = dir.join(INDEX);
         let foreign = || Error::usage("is no regular file, so it is no index of a cache").file(&path);
         match path.symlink_metadata() {
@@ -43,11 +43,16 @@ impl IndexFile {
         }
     }
 
+    /// The open file.
+    pub(in super::super) fn into_source(self) -> FileSource {
+        self.source
+    }
+
     /// All of it.
     ///
     /// # Errors
     /// `Limit`, `Io`.
-    pub(super) fn bytes(&self, limits: &Limits) -> Result<Vec<u8>> {
+    pub(in super::super) fn bytes(&self, limits: &Limits) -> Result<Vec<u8>> {
         let len = self.source.len()?;
         Ok(self.source.bytes_at(0, len, limits)?.into_owned())
     }
@@ -55,7 +60,7 @@ impl IndexFile {
     /// Whether two are one file that has not been written since. Both are open, so the number of one cannot have
     /// been given to the other.
     #[cfg(unix)]
-    pub(super) fn is_same(&self, other: &IndexFile) -> bool {
+    pub(in super::super) fn is_same(&self, other: &IndexFile) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         let id = |f: &IndexFile| f.source.file().metadata().ok().map(|m| (m.dev(), m.ino(), m.len()));
         id(self).is_some_and(|a| Some(a) == id(other))
@@ -63,7 +68,7 @@ impl IndexFile {
 
     /// Elsewhere files have no number: it is read again.
     #[cfg(not(unix))]
-    pub(super) fn is_same(&self, _other: &IndexFile) -> bool {
+    pub(in super::super) fn is_same(&self, _other: &IndexFile) -> bool {
         false
     }
 
@@ -71,7 +76,7 @@ impl IndexFile {
     ///
     /// # Errors
     /// `Io`; `Usage` when something else has the name of the file to write.
-    pub(super) fn replace(dir: &Path, bytes: &[u8]) -> Result<IndexFile> {
+    pub(in super::super) fn replace(dir: &Path, bytes: &[u8]) -> Result<IndexFile> {
         let (part, index) = (dir.join(PART), dir.join(INDEX));
         let fail = |e: io::Error| Error::io(e, "cannot write").file(&part);
         let mut file = create_part(&part)?;
@@ -105,7 +110,7 @@ fn create_part(part: &Path) -> Result<File> {
 }
 
 /// Whether a directory is a cache in spite of its index: it was locked before, or there are packs.
-pub(super) fn is_cache(dir: &Path, index: bool) -> bool {
+pub(in super::super) fn is_cache(dir: &Path, index: bool) -> bool {
     !index
         || dir.join(LOCK).symlink_metadata().is_ok_and(|m| m.is_file() && m.len() == 0)
         || super::super::own::list(dir).is_ok_and(|packs| !packs.is_empty())
@@ -115,7 +120,7 @@ pub(super) fn is_cache(dir: &Path, index: bool) -> bool {
 ///
 /// # Errors
 /// `Usage` when one does.
-pub(super) fn nothing_foreign(dir: &Path) -> Result<()> {
+pub(in super::super) fn nothing_foreign(dir: &Path) -> Result<()> {
     for name in [LOCK, PART] {
         let path = dir.join(name);
         let taken = path.symlink_metadata().is_ok_and(|m| !m.is_file() || (name == LOCK && m.len() > 0));
@@ -130,7 +135,7 @@ pub(super) fn nothing_foreign(dir: &Path) -> Result<()> {
 ///
 /// # Errors
 /// `Io`.
-pub(super) fn set_aside(dir: &Path, name: &str) -> Result<PathBuf> {
+pub(in super::super) fn set_aside(dir: &Path, name: &str) -> Result<PathBuf> {
     let index = dir.join(INDEX);
     for n in 0..1000 {
         let aside = dir.join(if n == 0 { name.to_owned() } else { format!("{name}.{n}") });

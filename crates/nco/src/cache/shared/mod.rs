@@ -4,8 +4,8 @@
 //! nengo does the same, so neither loses what the other wrote. It is there before any pack is: nengo empties a
 //! directory that has none. Source: `nengo/cache.py` of nengo 4.1.
 
-mod file;
-mod index;
+pub(super) mod file;
+pub(super) mod index;
 
 use super::key::Key;
 use super::lock::{LOCK, Lock};
