@@ -198,8 +198,9 @@ impl<'d> Copier<'d> {
         let path = pack.file.name.path(self.dir);
         let file =
             own::open(self.dir, pack.file.name).map_err(|e| Error::io(e, "cannot open").file(&path))?;
+        let source = FileSource::from_file(file, path);
         for (key, place) in &pack.entries {
-            let window = Window::read(&file, &path, *place, limits)?;
+            let window = Window::read(&source, *place, limits)?;
             if self.writer.as_ref().is_some_and(|(w, _)| w.len() > 0 && w.len() >= self.size) {
                 self.finish()?;
             }

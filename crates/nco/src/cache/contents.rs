@@ -7,10 +7,9 @@ use super::{Cache, Key, PackName, entry, rebuild};
 use crate::object::Entry;
 use crate::pack::{self, Damage};
 use hyperslab_core::source::FileSource;
-use hyperslab_core::{Dtype, Error, Limits, Result, Shape, Source as _};
+use hyperslab_core::{Dtype, Error, Limits, Result, Shape};
 use hyperslab_pickle::Policy;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An entry as a listing shows it.
@@ -206,12 +205,11 @@ impl Cache {
 
 /// Reads an entry whole. Whether it carries checksums.
 fn check(source: &FileSource, key: &str, place: Place, policy: Policy, limits: &Limits) -> Result<bool> {
-    let path = source.name().unwrap_or(Path::new(""));
-    let window = Window::read(source.file(), path, place, limits)?;
+    let window = Window::read(source, place, limits)?;
     let sums = Entry::open(&window, place.start)?.checks(&window, limits)?;
     // A key that is none of ours is an entry all the same; its object cannot say another.
     match Key::named(key) {
-        Some(key) => drop(entry::read(source.file(), path, &key, place, policy, limits)?),
+        Some(key) => drop(entry::read(source, &key, place, policy, limits)?),
         None => drop(crate::object::read(&window, place.start, policy, limits)?),
     }
     Ok(sums.pickle.is_some() && sums.array.is_some())

@@ -4,11 +4,10 @@ use super::key::Key;
 use super::store::Place;
 use crate::object::{self, Object};
 use bytes::Bytes;
-use hyperslab_core::source::beyond;
+use hyperslab_core::source::{FileSource, beyond};
 use hyperslab_core::{Error, Limits, Result, Source};
 use hyperslab_pickle::Policy;
 use std::borrow::Cow;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The bytes of one entry, at the offsets at which they lie in their pack: headers hold offsets in the file.
@@ -23,15 +22,15 @@ impl Window {
     ///
     /// # Errors
     /// `Invalid` for a place that is not in the file, `Limit`, `Io`.
-    pub(crate) fn read(file: &File, name: &Path, place: Place, limits: &Limits) -> Result<Window> {
-        let file = Borrowed { file, name };
+    pub(crate) fn read(file: &FileSource, place: Place, limits: &Limits) -> Result<Window> {
         let len = place.end.checked_sub(place.start).filter(|n| *n > 0).ok_or_else(|| {
             Error::invalid(format!("the index has the object end at byte {}, before it starts", place.end))
                 .at(place.start)
         })?;
         // The size is looked at before anything is allocated.
         let bytes = file.bytes_at(place.start, len, limits)?.into_owned();
-        Ok(Window { name: name.to_path_buf(), start: place.start, bytes: bytes.into() })
+        let name = file.name().unwrap_or(Path::new("")).to_path_buf();
+        Ok(Window { name, start: place.start, bytes: bytes.into() })
     }
 
     /// Where the entry starts.
@@ -67,50 +66,29 @@ impl Source for Window {
     }
 }
 
-/// An open file as a source.
-struct Borrowed<'a> {
-    file: &'a File,
-    name: &'a Path,
-}
-
-impl Source for Borrowed<'_> {
-    fn name(&self) -> Option<&Path> {
-        Some(self.name)
-    }
-    fn len(&self) -> Result<u64> {
-        Ok(self.file.metadata().map_err(|e| Error::io(e, "cannot stat").file(self.name))?.len())
-    }
-    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        let fail = |e| Error::io(e, format!("cannot read {} bytes", out.len())).at(offset).file(self.name);
-        let clone = self.file.try_clone().map_err(fail)?;
-        hyperslab_core::source::FileSource::from_file(clone, self.name).read_exact_at(offset, out)
-    }
-}
-
 /// Reads the entry of a key whole, checking all that can be checked.
 ///
 /// # Errors
 /// `Invalid` for anything but a sound object of this key at this place, `Unsupported`, `Limit`, `Io`.
 pub(crate) fn read(
-    file: &File,
-    name: &Path,
+    file: &FileSource,
     key: &Key,
     place: Place,
     policy: Policy,
     limits: &Limits,
 ) -> Result<Object<'static>> {
-    let window = Window::read(file, name, place, limits)?;
+    let window = Window::read(file, place, limits)?;
     let entry = object::Entry::open(&window, place.start)?;
     let end = entry.header().array.end;
     if end != place.end {
         let what = format!("the index has the object end at byte {}, its header at {end}", place.end);
-        return Err(Error::invalid(what).at(place.start).file(name));
+        return Err(Error::invalid(what).at(place.start).file(&window.name));
     }
     let named = entry.block(&window, limits)?;
     let named = named.as_ref().and_then(|b| b.extension()).and_then(|e| e.key.as_deref());
     if let Some(other) = named.filter(|n| *n != key.name().as_bytes()) {
         let what = format!("an object of another key, {:?}", String::from_utf8_lossy(other));
-        return Err(Error::invalid(what).at(place.start).file(name));
+        return Err(Error::invalid(what).at(place.start).file(&window.name));
     }
     let Object { metadata, array } = object::read(&window, place.start, policy, limits)?;
     // Nothing is copied: the elements are counted already.

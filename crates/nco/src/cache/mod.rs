@@ -242,9 +242,10 @@ impl Cache {
         let path = place.pack.path(&self.dir);
         let file = own::open(&self.dir, place.pack).map_err(|e| Error::io(e, "cannot open").file(&path))?;
         let limits = (self.options.limits)();
-        let object = entry::read(&file, &path, key, place, self.options.policy, &limits)?;
+        let file = FileSource::from_file(file, path);
+        let object = entry::read(&file, key, place, self.options.policy, &limits)?;
         if !self.options.readonly {
-            own::mark_used(&file);
+            own::mark_used(file.file());
         }
         Ok(object)
     }

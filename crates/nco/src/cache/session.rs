@@ -4,7 +4,8 @@ use super::entry::Window;
 use super::key::Key;
 use super::packs::PackWriter;
 use super::store::Place;
-use hyperslab_core::{Limits, Result, View};
+use hyperslab_core::source::FileSource;
+use hyperslab_core::{Error, Limits, Result, View};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -86,8 +87,11 @@ impl Session {
         };
         let mut new = PackWriter::create(dir)?;
         let mut moved = Vec::with_capacity(self.pending.len());
+        let file = old.file().try_clone();
+        let file = file.map_err(|e| Error::io(e, "cannot copy what was put").file(old.path()))?;
+        let source = FileSource::from_file(file, old.path());
         for (key, place) in &self.pending {
-            let window = Window::read(old.file(), old.path(), *place, limits)?;
+            let window = Window::read(&source, *place, limits)?;
             moved.push((key.clone(), new.copy(key, &window, limits)?));
         }
         new.sync()?;

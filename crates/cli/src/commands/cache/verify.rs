@@ -73,6 +73,9 @@ fn lines(dir: &Path, c: &Checked) -> Vec<String> {
     let line =
         |style, word: &str, what: String| format!("{name}: {}: {}", paint(style, word), text::name(&what));
     let mut out = Vec::new();
+    if let Some(what) = &c.names {
+        out.push(line(BAD, "damaged", format!("{what}; try 'slab cache recover {}'", dir.display())));
+    }
     for p in c.problems.iter().filter(|p| !p.gone) {
         out.push(line(BAD, "damaged", format!("entry {}: {}", p.key, p.error)));
     }
@@ -120,7 +123,8 @@ fn json(dir: &Path, c: &Checked) -> Json {
     };
     object!({
         "dir": dir.to_string_lossy(), "sound": c.is_sound(), "entries": c.sound, "checksummed": c.checksummed,
-        "elsewhere": c.elsewhere, "problems": c.problems.iter().map(problem).collect::<Vec<_>>(),
+        "names": c.names, "elsewhere": c.elsewhere,
+        "problems": c.problems.iter().map(problem).collect::<Vec<_>>(),
         "packs": c.packs.iter().map(pack).collect::<Vec<_>>(),
     })
 }

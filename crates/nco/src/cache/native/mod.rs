@@ -84,7 +84,6 @@ use hyperslab_core::{Error, Kind, Limits, Result};
 use journal::{Append, At, Journal};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use storage::Storage as _;
 
 /// The names of a directory, in a journal.
@@ -92,7 +91,6 @@ pub(crate) struct Native {
     dir: PathBuf,
     path: PathBuf,
     readonly: bool,
-    patience: Duration,
     limits: fn() -> Limits,
     journal: Option<Journal<FileSource>>,
     /// A sync has not succeeded: what the file holds may never reach the disk, so the next commit writes another.
@@ -110,21 +108,20 @@ impl Native {
             dir: dir.to_path_buf(),
             path: dir.join(INDEX),
             readonly: options.readonly,
-            patience: options.patience,
             limits: options.limits,
             journal: None,
             doubtful: false,
         };
         if !native.readonly && native.path.symlink_metadata().is_err() {
             file::nothing_foreign(dir)?;
-            let lock = Lock::take(dir, native.patience)?;
+            let lock = Lock::take(dir, options.patience)?;
             native.load(Some(&lock))?;
         }
         Ok(native)
     }
 
     /// Takes in what the journal of the directory says now. One that is missing or damaged is made again from what
-    /// the packs say of themselves, which takes the lock.
+    /// the packs say of themselves; without the lock that is a `Conflict`.
     fn load(&mut self, lock: Option<&Lock>) -> Result<bool> {
         let known = self.journal.as_mut().filter(|j| is_at(j.storage().file(), &self.path));
         let found = match known {
@@ -141,9 +138,7 @@ impl Native {
             return Err(Error::conflict(what).file(&self.path).hint("open the cache again"));
         }
         let Some(lock) = lock else {
-            let lock = Lock::take(&self.dir, self.patience)?;
-            // Another process may have made it meanwhile.
-            return self.load(Some(&lock));
+            return Err(Error::conflict("the journal has to be made anew under the lock").file(&self.path));
         };
         if e.kind() == Kind::Invalid {
             file::set_aside(&self.dir, file::DAMAGED)?;

@@ -8,6 +8,7 @@
 use super::super::key::Key;
 use super::super::name::PackName;
 use super::super::store::{Changes, Place};
+use super::scan;
 use hyperslab_core::value::ListKind;
 use hyperslab_core::{Error, Kind, Limits, Result, Value};
 use hyperslab_pickle::{Item, NodeId, Pickle, Plain, Policy, Protocol, RowsDump};
@@ -78,11 +79,27 @@ impl Index {
             )));
         }
         let at = first.consumed();
-        let second = load(bytes.get(at..).unwrap_or_default(), at as u64, limits)?;
+        let rest = bytes.get(at..).unwrap_or_default();
+        if let Some(index) = Index::of_rows(rest, dir, there) {
+            return Ok(Read::Current(index));
+        }
+        let second = load(rest, at as u64, limits)?;
         let Item::Dict(pairs) = second.get(second.root()) else {
             return Err(Error::invalid("the index holds no dict behind its version").at(at as u64));
         };
         Index::of_pickle(&second, pairs, dir, there, limits).map(Read::Current)
+    }
+
+    /// An index as nengo and we write them, if this is one.
+    fn of_rows(bytes: &[u8], dir: &Path, there: &dyn Fn(PackName) -> bool) -> Option<Index> {
+        let mut index = Index::default();
+        // A row takes some 60 bytes.
+        index.entries.reserve(bytes.len() / 64);
+        let mut paths = Paths { dir: dir.to_str(), there, last: None, known: HashMap::new() };
+        scan::rows(bytes, &mut |key, file, start, end| {
+            index.entries.insert(key.into(), paths.slot(file, start, end));
+        })?;
+        Some(index)
     }
 
     fn of_pickle(

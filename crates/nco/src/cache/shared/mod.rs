@@ -6,6 +6,7 @@
 
 pub(super) mod file;
 pub(super) mod index;
+mod scan;
 
 use super::key::Key;
 use super::lock::{LOCK, Lock};
