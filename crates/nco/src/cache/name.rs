@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The name of a pack file in its cache directory.
+// In bytes, which need no alignment: an index holds very many.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PackName(u128);
+pub struct PackName([u8; 16]);
 
 /// Where the hyphens of a UUID are.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
@@ -31,7 +32,7 @@ impl PackName {
         uuid.iter_mut().zip(sha.finalize()).for_each(|(u, b)| *u = b);
         let uuid = u128::from_be_bytes(uuid);
         let version = uuid & !(0xf << 76) | 4 << 76;
-        PackName(version & !(3 << 62) | 2 << 62)
+        PackName::of_uuid(version & !(3 << 62) | 2 << 62)
     }
 
     /// The name at the end of a path, however the cache directory was called when the path was written; `\` separates
@@ -58,22 +59,22 @@ impl PackName {
             };
             uuid = uuid << 4 | u128::from(digit);
         }
-        Some(PackName(uuid))
+        Some(PackName::of_uuid(uuid))
     }
 
     /// The UUID that it is made of.
     pub(crate) fn uuid(self) -> u128 {
-        self.0
+        u128::from_be_bytes(self.0)
     }
 
     /// The name that is made of a UUID.
     pub(crate) fn of_uuid(uuid: u128) -> PackName {
-        PackName(uuid)
+        PackName(uuid.to_be_bytes())
     }
 
     /// The folder, two digits.
     pub fn shard(self) -> String {
-        format!("{:02x}", self.0 >> 120)
+        format!("{:02x}", self.uuid() >> 120)
     }
 
     /// The path in a cache directory.
@@ -85,7 +86,7 @@ impl PackName {
 impl fmt::Display for PackName {
     /// `XX/REST.nco`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = format!("{:032x}", self.0);
+        let digits = format!("{:032x}", self.uuid());
         for (i, digit) in digits.char_indices() {
             match i {
                 2 => f.write_str("/")?,

@@ -39,7 +39,7 @@ enum Slot {
     /// It lies in this directory.
     Here(Place),
     /// It lies in some other file, between two positions.
-    Elsewhere(Box<str>, i64, i64),
+    Elsewhere(Box<(Box<str>, i64, i64)>),
 }
 
 /// What kind of index a file is.
@@ -196,7 +196,7 @@ impl Index {
                 Slot::Here(Place { pack, start, end }) => {
                     row(&format!("{dir}/{pack}"), Value::Int((*start).into()), Value::Int((*end).into()))
                 }
-                Slot::Elsewhere(file, start, end) => row(file, (*start).into(), (*end).into()),
+                Slot::Elsewhere(there) => row(&there.0, there.1.into(), there.2.into()),
             };
             all.push((Value::from(&**key), value));
         }
@@ -221,7 +221,7 @@ impl Index {
                 Slot::Here(p) => {
                     (paths.get(&p.pack).map_or("", String::as_str), p.start.into(), p.end.into())
                 }
-                Slot::Elsewhere(file, start, end) => (&**file, (*start).into(), (*end).into()),
+                Slot::Elsewhere(row) => (&*row.0, row.1.into(), row.2.into()),
             };
             rows.insert(key, &[Plain::Str(file), Plain::Int(start), Plain::Int(end)])?;
         }
@@ -243,7 +243,7 @@ struct Paths<'d> {
 
 impl Paths<'_> {
     fn slot(&mut self, file: &str, start: i64, end: i64) -> Slot {
-        let elsewhere = || Slot::Elsewhere(file.into(), start, end);
+        let elsewhere = || Slot::Elsewhere(Box::new((file.into(), start, end)));
         let (Ok(from), Ok(to)) = (u64::try_from(start), u64::try_from(end)) else { return elsewhere() };
         match self.pack(file) {
             Some(pack) => Slot::Here(Place { pack, start: from, end: to }),
