@@ -110,18 +110,24 @@ impl Cache {
         files.sort_unstable_by_key(|f| (f.used, f.bytes, f.name));
         let mut victims = Vec::new();
         let mut gained = 0;
-        for file in files {
-            if excess == 0 {
-                break;
+        let mut rest = files.as_slice();
+        while excess > 0 && !rest.is_empty() {
+            let mut sum = 0u64;
+            let enough = |f: &PackFile| {
+                sum = sum.saturating_add(on_disk(f, block));
+                sum >= excess
+            };
+            let n = rest.iter().position(enough).map_or(rest.len(), |i| i + 1);
+            let (taken, left) = rest.split_at_checked(n).unwrap_or((rest, &[]));
+            rest = left;
+            // A file of this name that holds no object is not the cache's: others go in its place.
+            let own = in_threads(taken, |f| own::is_own(&self.dir, f.name));
+            for (file, _) in taken.iter().zip(own).filter(|(_, own)| *own) {
+                let bytes = on_disk(file, block);
+                excess = excess.saturating_sub(bytes);
+                gained += bytes;
+                victims.push(file.name);
             }
-            // A file of this name that holds no object is not the cache's.
-            if !own::open(&self.dir, file.name).is_ok_and(own::is_pack) {
-                continue;
-            }
-            let bytes = on_disk(&file, block);
-            excess = excess.saturating_sub(bytes);
-            gained += bytes;
-            victims.push(file.name);
         }
         let mut store = self.write();
         store.refresh(Some(&lock))?;
@@ -130,18 +136,36 @@ impl Cache {
         let changes = Changes { packs, ..Changes::default() };
         store.commit(&lock, &changes)?;
         let entries = before.saturating_sub(store.len()) as u64;
-        let mut failed: Option<Error> = None;
-        for name in &victims {
-            if let Err(e) = own::delete_checked(&self.dir, *name) {
-                failed.get_or_insert(e);
-            }
-        }
+        let deleted = in_threads(&victims, |name| own::delete_checked(&self.dir, *name));
+        let failed: Option<Error> = deleted.into_iter().find_map(Result::err);
         left = left.saturating_sub(gained);
         match failed {
             Some(e) => Err(e),
             None => Ok(Shrunk { packs: victims.len() as u64, entries, bytes: gained, left }),
         }
     }
+}
+
+/// What a function says of each item, in their order; many items are shared among threads, since it is the file
+/// system that takes the time.
+fn in_threads<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    const FEW: usize = 64;
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(8);
+    if items.len() < FEW || threads == 1 {
+        return items.iter().map(each).collect();
+    }
+    let part = items.len().div_ceil(threads);
+    let each = &each;
+    std::thread::scope(|s| {
+        let parts: Vec<_> = items
+            .chunks(part)
+            .map(|part| s.spawn(move || part.iter().map(each).collect::<Vec<R>>()))
+            .collect();
+        let joined = parts
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        joined.flatten().collect()
+    })
 }
 
 fn on_disk(file: &PackFile, block: u64) -> u64 {

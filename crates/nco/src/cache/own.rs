@@ -107,6 +107,11 @@ pub(crate) fn is_pack(file: File) -> bool {
     Header::parse(&head, 0, size).is_ok_and(|h| h.is_ordered() && h.pickle.start <= size)
 }
 
+/// Whether a file that was listed just now, in a folder that is no link, is the cache's own.
+pub(crate) fn is_own(dir: &Path, name: PackName) -> bool {
+    no_follow().read(true).open(name.path(dir)).is_ok_and(is_pack)
+}
+
 /// Deletes a pack file if it is the cache's own. Whether it is gone.
 ///
 /// # Errors
