@@ -2,6 +2,7 @@
 //! prints `{"samples": [seconds, ..]}`, with a peer inside this program also `"peer": [..]`, and perhaps a `"note"`. The
 //! other peers' side is `peers/*.py`; which operation stands beside which is in `xtask/src/bench/rows.rs`.
 
+mod cache;
 mod hdf5;
 mod image;
 mod log;
@@ -50,6 +51,10 @@ fn run(args: &[String]) -> Result<()> {
         "log-append-ordered" => return print_noted(log::ordered(folder)?),
         "packets" => return print_noted(packets::rows(folder, 1)?),
         "packets-all" => return print_noted(packets::rows(folder, 0)?),
+        "cache-index" => cache::index(folder)?,
+        "cache-open" => cache::open_close(folder)?,
+        "cache-put" => cache::open_put_close(folder)?,
+        "cache-shrink" => cache::shrink(folder)?,
         "hdf5-attribute" => hdf5::attribute(folder)?,
         "hdf5-view" => hdf5::view(folder)?,
         "hdf5-copy" => hdf5::copy(folder)?,

@@ -16,7 +16,8 @@ const MEMORY_MIB: u32 = 2048;
 const TIMEOUT_SECONDS: u32 = 10;
 const MAX_INPUT: u32 = 256 * 1024;
 /// Targets that look at fewer bytes, or take long for many and show nothing else.
-const SMALLER: [(&str, u32); 8] = [
+const SMALLER: [(&str, u32); 9] = [
+    ("cache_journal", 8192),
     ("npz", 4096),
     ("npz_edit", 4096),
     ("text", 600),
@@ -28,7 +29,8 @@ const SMALLER: [(&str, u32); 8] = [
 ];
 
 /// Targets whose inputs are structures rather than files.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
+    "cache_journal",
     "ea_index",
     "global_heap",
     "hdf5_datatype",

@@ -10,10 +10,11 @@
 //! | [`mod@write`] | objects as nengo writes them |
 //! | [`ext`] | the block before the pickle that nengo passes over: key, checksums, time, origin; no I/O |
 //! | [`container`], [`writer`] | files of them as trees, as every format has them |
+//! | [`cache`] | the directory around such files, used by many processes at once |
 //! | [`subfile`] | a bounded range of a source as a file |
 //!
 //! Metadata is read without executing anything ([`hyperslab_pickle`]), and written so that it loads alike under
-//! NumPy 1 and 2. The cache directory around such files is not known here yet. Format facts: nengo 4.1, read and
+//! NumPy 1 and 2. Format facts: nengo 4.1, read and
 //! measured.
 //!
 //! ```
@@ -34,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 pub mod append;
+pub mod cache;
 pub mod container;
 pub mod ext;
 mod fields;

@@ -380,6 +380,38 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "cache-index",
+        what: "read a cache index of 10,000 entries",
+        peer: "`nengo.cache.CacheIndex`",
+        script: Some(("cache.py", "index")),
+        goal: Goal::Ratio(1.0 / 4.0),
+        ..ROW
+    },
+    Row {
+        name: "cache-open",
+        what: "open a cache of 100,000 entries that nengo uses too, look for a key, close",
+        peer: "`nengo.cache.DecoderCache`",
+        script: Some(("cache.py", "open")),
+        goal: Goal::Ratio(1.0 / 10.0),
+        ..ROW
+    },
+    Row {
+        name: "cache-put",
+        what: "the same with a new entry, on the disk when it is closed (nengo syncs nothing)",
+        peer: "`nengo.cache.DecoderCache`",
+        script: Some(("cache.py", "put")),
+        goal: Goal::Ratio(1.0),
+        ..ROW
+    },
+    Row {
+        name: "cache-shrink",
+        what: "delete half of 10,000 packs of a cache",
+        peer: "`nengo.cache.DecoderCache.shrink`",
+        script: Some(("cache.py", "shrink")),
+        goal: Goal::AtMost(60e-3),
+        ..ROW
+    },
+    Row {
         name: "unpickle-solver",
         what: "solver dict unpickled: every part found by name and viewed",
         peer: "`pickle.loads` (C), nothing looked at",

@@ -45,6 +45,12 @@ impl Contents {
         of_file.map(array).collect::<Result<_>>().map(Contents)
     }
 
+    /// The first arrays.
+    pub(super) fn first(mut self, n: usize) -> Contents {
+        self.0.truncate(n);
+        self
+    }
+
     /// Why two are not the same, if they are not. One array alone is compared without its name, which many
     /// containers have no place for; `metadata` compares that too.
     pub(super) fn difference(&self, other: &Contents, metadata: bool) -> Option<Error> {

@@ -78,6 +78,23 @@ impl Folder {
         Ok(path)
     }
 
+    /// The path for a folder; one that an earlier demo made stays as it is.
+    ///
+    /// # Errors
+    /// `Usage` when something of somebody else's is there, `Io`.
+    pub(super) fn new_dir(&mut self, name: &str) -> Result<PathBuf> {
+        let path = self.file(name);
+        let there = path.symlink_metadata();
+        if there.is_ok_and(|m| !m.is_dir() || !self.made.contains(name)) {
+            return Err(Error::usage("is in the way, and was not made by the demo").file(path));
+        }
+        std::fs::create_dir_all(&path).map_err(|e| Error::io(e, "cannot make the folder").file(&path))?;
+        if self.made.insert(name.to_owned()) {
+            self.mark()?;
+        }
+        Ok(path)
+    }
+
     /// Writes a file.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! `slab demo`: the whole mission on small real data, every step checked.
 
+mod cache;
 mod contents;
 mod data;
 mod folder;

@@ -1,4 +1,4 @@
-//! Part 2: decoders and their metadata, out of Nengo's cache and back into it.
+//! Part 2: decoders and their metadata, out of Nengo's cache and back into it; then the cache itself (`cache.rs`).
 
 use super::contents::Contents;
 use super::data::{GRID, PACK, SOLVER_A, SOLVER_B};
@@ -25,4 +25,5 @@ pub(super) fn run(demo: &mut Demo<'_>) {
     demo.carry("the pack to NPZ", PACK.0, "", "pack.npz", &options);
     demo.carry("NPZ to pack", "pack.npz", "", "pack_again.nco", &options);
     demo.carry("the grid to NCO", GRID.0, "elevation", "elevation.nco", &options);
+    super::cache::run(demo);
 }

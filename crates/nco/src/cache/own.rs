@@ -1,0 +1,164 @@
+//! Which files of a directory are the cache's own, and their deletion: the only place where files are deleted.
+//!
+//! Own is a regular file `XX/UUID.nco`, in a folder that is no link, that starts with the header of an object.
+//! Everything else, links above all, is somebody else's: it is not counted, not read and not deleted.
+
+use super::name::PackName;
+use crate::header::{HEADER_LEN, Header};
+use hyperslab_core::source::FileSource;
+use hyperslab_core::{Error, Result, Source as _};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// A file that has an own file's name and is regular. Whether it starts with an object is looked at when it is read
+/// or deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackFile {
+    /// Its name.
+    pub name: PackName,
+    /// Its bytes.
+    pub bytes: u64,
+    /// When it was last used: read, or written, or marked as used.
+    pub used: SystemTime,
+    /// When it was last written.
+    pub written: SystemTime,
+}
+
+/// The pack files of a directory, in the order of their names.
+///
+/// # Errors
+/// `Io` when the directory cannot be listed. What vanishes meanwhile is not there.
+pub(crate) fn list(dir: &Path) -> Result<Vec<PackFile>> {
+    let fail = |e| Error::io(e, "cannot list the cache").file(dir);
+    let mut found = Vec::new();
+    for shard in std::fs::read_dir(dir).map_err(fail)? {
+        let shard = shard.map_err(fail)?;
+        let name = shard.file_name();
+        let Some(name) = name.to_str().filter(|n| n.len() == 2) else { continue };
+        if !shard.file_type().is_ok_and(|t| t.is_dir()) {
+            continue;
+        }
+        let Ok(files) = std::fs::read_dir(shard.path()) else { continue };
+        for file in files.flatten() {
+            let rest = file.file_name();
+            let Some(pack) = rest.to_str().and_then(|rest| PackName::of(name, rest)) else { continue };
+            // Of the name itself, not of what a link leads to.
+            let Ok(meta) = file.metadata() else { continue };
+            if meta.is_file() {
+                let written = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                // The time of access comes late or not at all where the file system is told so; a hit marks it (see
+                // `mark_used`), and nothing is older than its last write.
+                let used = meta.accessed().map_or(written, |t| t.max(written));
+                found.push(PackFile { name: pack, bytes: meta.len(), used, written });
+            }
+        }
+    }
+    found.sort_unstable_by_key(|f| f.name);
+    Ok(found)
+}
+
+/// A mark of use that is no older is left as it is.
+const RECENT: Duration = Duration::from_secs(60);
+
+/// Marks a file as used now. Nengo sorts by the same time. Only its owner may: others leave it as it is.
+pub(crate) fn mark_used(file: &File) {
+    let marked = file.metadata().and_then(|m| m.accessed());
+    if marked.is_ok_and(|t| t.elapsed().is_ok_and(|age| age < RECENT)) {
+        return;
+    }
+    let _ = file.set_times(std::fs::FileTimes::new().set_accessed(SystemTime::now()));
+}
+
+/// Opens a pack file for reading, if it is regular and neither it nor its folder is a link.
+///
+/// # Errors
+/// The operating system's; `NotFound` also for what is no regular file.
+pub(crate) fn open(dir: &Path, name: PackName) -> io::Result<File> {
+    let path = name.path(dir);
+    let shard = path.parent().map(Path::symlink_metadata).transpose()?;
+    if !shard.is_some_and(|m| m.is_dir()) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let file = no_follow().read(true).open(&path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(file)
+}
+
+/// Options to open files with that are no links, and do not make the process wait for one that is a pipe.
+pub(crate) fn no_follow() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options
+}
+
+/// Whether a file starts with the header of an object.
+pub(crate) fn is_pack(file: File) -> bool {
+    let source = FileSource::from_file(file, PathBuf::new());
+    let Ok((head, size)) = source.head(HEADER_LEN) else { return false };
+    Header::parse(&head, 0, size).is_ok_and(|h| h.is_ordered() && h.pickle.start <= size)
+}
+
+/// Whether a file that was listed just now, in a folder that is no link, is the cache's own.
+pub(crate) fn is_own(dir: &Path, name: PackName) -> bool {
+    no_follow().read(true).open(name.path(dir)).is_ok_and(is_pack)
+}
+
+/// Deletes a pack file if it is the cache's own. Whether it is gone.
+///
+/// # Errors
+/// `Io` when it is own and cannot be deleted.
+pub(crate) fn delete(dir: &Path, name: PackName) -> Result<bool> {
+    match open(dir, name) {
+        Ok(file) => match is_pack(file) {
+            true => delete_checked(dir, name).map(|()| true),
+            false => Ok(false),
+        },
+        Err(e) => Ok(e.kind() == io::ErrorKind::NotFound && name.path(dir).symlink_metadata().is_err()),
+    }
+}
+
+/// Deletes a file that was found to be the cache's own just now.
+///
+/// # Errors
+/// `Io`, unless somebody else has deleted it.
+pub(crate) fn delete_checked(dir: &Path, name: PackName) -> Result<()> {
+    let path = name.path(dir);
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io(e, "cannot delete").file(path)),
+        _ => Ok(()),
+    }
+}
+
+/// What a file's size on the disk is rounded up to.
+pub(crate) fn block_size(dir: &Path) -> u64 {
+    #[cfg(unix)]
+    if let Ok(stat) = rustix::fs::statvfs(dir) {
+        return stat.f_frsize.max(1);
+    }
+    let _ = dir;
+    4096
+}
+
+/// Makes a directory's names reach the disk.
+///
+/// # Errors
+/// `Io`.
+#[cfg(unix)]
+pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
+    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| Error::io(e, "cannot sync the folder").file(dir))
+}
+
+/// Elsewhere folders cannot be synced.
+#[cfg(not(unix))]
+pub(crate) fn sync_dir(_dir: &Path) -> Result<()> {
+    Ok(())
+}
