@@ -72,6 +72,7 @@ fn run(args: &[String]) -> Result<()> {
         "log-open" => log_read::open(folder)?,
         "log-read" => log_read::read(folder)?,
         "log-read-copied" => log_read::read_copied(folder)?,
+        "cache-open-native" => nco::cache_open_native(folder)?,
         "nco-read" => nco::read(folder)?,
         "npy-load" => npy::load(folder)?,
         "packets" => packets::rows(folder, 1)?,

@@ -340,6 +340,14 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "cache-open-native",
+        what: "open and close a cache of 100,000 entries, native journal",
+        peer: "`with nengo.cache.DecoderCache`",
+        script: Some(("nco.py", "cache_open")),
+        goal: Goal::AtMost(5e-3),
+        ..ROW
+    },
+    Row {
         name: "npy-load",
         what: "open and load a small NPY (100 f64)",
         peer: "`numpy.load`",
