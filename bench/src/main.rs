@@ -2,6 +2,7 @@
 //! prints `{"samples": [seconds, ..]}`, with a peer inside this program also `"peer": [..]`, and perhaps a `"note"`. The
 //! other peers' side is `peers/*.py`; which operation stands beside which is in `xtask/src/bench/rows.rs`.
 
+mod cache;
 mod hdf5;
 mod image;
 mod log;
@@ -51,6 +52,11 @@ fn run(args: &[String]) -> Result<()> {
             println!("{}", serde_json::json!({ "samples": samples, "note": note }));
             return Ok(());
         }
+        "cache-index" => cache::index(folder)?,
+        "cache-open" => cache::open_close(folder)?,
+        "cache-open-native" => cache::open_close_native(folder)?,
+        "cache-put" => cache::open_put_close(folder)?,
+        "cache-shrink" => cache::shrink(folder)?,
         "hdf5-attribute" => hdf5::attribute(folder)?,
         "hdf5-view" => hdf5::view(folder)?,
         "hdf5-copy" => hdf5::copy(folder)?,
@@ -72,8 +78,11 @@ fn run(args: &[String]) -> Result<()> {
         "log-open" => log_read::open(folder)?,
         "log-read" => log_read::read(folder)?,
         "log-read-copied" => log_read::read_copied(folder)?,
-        "cache-open-native" => nco::cache_open_native(folder)?,
-        "nco-read" => nco::read(folder)?,
+        "nco-read" => nco::read(folder, "small.nco", [60, 2])?,
+        "nco-read-8k" => nco::read(folder, "eight.nco", [512, 2])?,
+        "nco-map" => nco::map(folder)?,
+        "nco-pack" => nco::pack(folder, false)?,
+        "nco-pack-keyed" => nco::pack(folder, true)?,
         "npy-load" => npy::load(folder)?,
         "packets" => packets::rows(folder, 1)?,
         "packets-all" => packets::rows(folder, 0)?,

@@ -1,48 +1,69 @@
-//! Opening and reading a small Nengo cache object: its metadata as a tree, and its array. Opening and closing a cache.
+//! Nengo cache objects: small ones opened and read, with their metadata as a tree; a pack written; a large one mapped.
 
 use std::path::Path;
 
-use hyperslab_core::{Limits, Value, View};
-use hyperslab_nco::cache::{Cache, CacheOptions, Commit, Key, Mode};
-use hyperslab_nco::object::load;
-use hyperslab_pickle::Policy;
+use hyperslab_core::{Limits, Value, View, source};
+use hyperslab_nco::{Extension, Pack, object};
+use hyperslab_pickle::{Policy, dump};
 
 use crate::Result;
 use crate::time::samples;
 
-pub(crate) fn read(folder: &Path) -> Result<Vec<f64>> {
-    let path = folder.join("small.nco");
+/// One object into memory.
+pub(crate) fn read(folder: &Path, name: &str, shape: [u64; 2]) -> Result<Vec<f64>> {
+    let path = folder.join(name);
     let limits = Limits::default();
-    let object = load(&path, Policy::Strict, &limits)?;
-    if object.metadata.get("rmses").is_none() || object.array.shape()[..] != [60, 2] {
-        return Err("small.nco is not what was written".into());
+    let object = load(&path, &limits)?;
+    if object.metadata.get("rmses").is_none() || object.array.shape()[..] != shape {
+        return Err(format!("{name} is not what was written").into());
     }
-    Ok(samples(|| load(&path, Policy::Strict, &limits)))
+    Ok(samples(|| load(&path, &limits)))
 }
 
-/// How many entries a cache has that is opened and closed, here and in nengo.
-const ENTRIES: usize = 100_000;
+fn load(path: &Path, limits: &Limits) -> hyperslab_core::Result<object::Object<'static>> {
+    object::load(path, Policy::Strict, limits)
+}
 
-/// Opens a cache in the native mode, asks for a key that is not there, which takes in the journal, and closes it.
-pub(crate) fn cache_open_native(folder: &Path) -> Result<Vec<f64>> {
-    let dir = folder.join("cache-native");
-    let options = CacheOptions { mode: Mode::Native, commit: Commit::Flush, ..CacheOptions::default() };
-    let key = |i: usize| Key::from(format!("{i:040x}").as_str());
-    if !dir.exists() {
-        let cache = Cache::open(&dir, &options)?;
-        let array = View::from_slice([2], &[0.5, 0.25])?;
-        for i in 0..ENTRIES {
-            cache.put(&key(i), &Value::Null, &array)?;
-            if i % 1000 == 0 {
-                cache.flush()?;
-            }
+/// One object whose array is used where it lies in a map of the file.
+pub(crate) fn map(folder: &Path) -> Result<Vec<f64>> {
+    let path = folder.join("large.nco");
+    let limits = Limits::default();
+    let once = || -> hyperslab_core::Result<(Value, u64, bool)> {
+        let map = source::map(&path)?;
+        let o = object::read(&map, 0, Policy::Strict, &limits)?;
+        Ok((o.metadata, o.array.nbytes(), o.array.is_view()))
+    };
+    let (metadata, nbytes, is_view) = once()?;
+    if metadata.get("rmses").is_none() || nbytes != 4 << 20 || !is_view {
+        return Err("large.nco is not what was written".into());
+    }
+    Ok(samples(once))
+}
+
+/// A thousand objects of 8 KiB into a new pack, as seconds for one: their metadata pickled each time.
+pub(crate) fn pack(folder: &Path, extended: bool) -> Result<Vec<f64>> {
+    const COUNT: u32 = 1000;
+    let path = folder.join(if extended { "ours-keyed.nco" } else { "ours.nco" });
+    let rmses = View::from_slice([2], &[0.017, 0.018])?.into_owned()?;
+    let info = Value::map([
+        ("rmses", Value::from(rmses)),
+        ("iterations", Value::Int(8)),
+        ("time", Value::Float(0.000_976_562_5)),
+    ]);
+    let values: Vec<f64> = (0..1024).map(f64::from).collect();
+    let array = View::from_slice([512, 2], &values)?;
+    let once = || -> hyperslab_core::Result<u64> {
+        // A new file each time: nothing of the one before is written over.
+        let _ = std::fs::remove_file(&path);
+        let mut pack = Pack::create(&path)?;
+        for i in 0..COUNT {
+            let extension = extended.then(|| Extension::for_key(i.to_le_bytes().repeat(5)));
+            pack.append(&dump(&info)?, &array, extension.as_ref())?;
         }
-        cache.flush()?;
+        Ok(pack.end())
+    };
+    if once()? < u64::from(COUNT) * 8192 {
+        return Err("the pack is too short".into());
     }
-    let cache = Cache::open(&dir, &options)?;
-    if cache.size()?.entries != ENTRIES as u64 || cache.get(&key(ENTRIES / 2))?.is_none() {
-        return Err("the cache does not hold what was put".into());
-    }
-    let none = Key::from("none");
-    Ok(samples(|| Cache::open(&dir, &options)?.get(&none)))
+    Ok(samples(once).into_iter().map(|s| s / f64::from(COUNT)).collect())
 }

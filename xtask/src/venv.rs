@@ -1,6 +1,7 @@
 //! Virtual environments with the real tools, made from pinned requirements.
 //!
-//! Three of them: the current tools (HDF5 2.0), and older h5py wheels that carry HDF5 1.12 and 1.14. Each is made
+//! Three of them: the current tools (HDF5 2.0), and older h5py wheels that carry HDF5 1.12 and 1.14, the last with
+//! nengo under NumPy 1.26. Each is made
 //! once below the target directory and made again when its requirements or the Python behind it change.
 
 use std::fs::File;
@@ -37,10 +38,11 @@ assert numpy.__version__.startswith('1.24.'), numpy.__version__
 print(f'numpy {numpy.__version__}, h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version})')";
 
 const CHECK_114: &str = "\
-import numpy, h5py, larpix.format.rawhdf5format
+import numpy, h5py, nengo, nengo.utils.nco, larpix.format.rawhdf5format
 assert h5py.version.hdf5_version.startswith('1.14.'), h5py.version.hdf5_version
 assert numpy.__version__.startswith('1.26.'), numpy.__version__
-print(f'numpy {numpy.__version__}, h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version})')";
+print(f'numpy {numpy.__version__}, h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version}), '
+      f'nengo {nengo.__version__}')";
 
 /// All environments, the current tools first.
 pub(crate) const ORACLES: [Oracle; 3] = [

@@ -1,7 +1,7 @@
 //! The command line as a whole: its commands and the options that all of them take.
 
 use crate::commands::{
-    append, completions, convert, demo, diff, log, ls, packets, recover, repack, show, sum, verify,
+    append, cache, completions, convert, demo, diff, log, ls, packets, recover, repack, show, sum, verify,
 };
 use crate::help;
 use std::ffi::OsString;
@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Recover(recover::Args),
     Log(log::Args),
     Packets(packets::Args),
+    Cache(cache::Args),
     Demo(demo::Args),
     Completions(completions::Args),
 }

@@ -7,11 +7,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The commands of each purpose, in the order in which help lists them.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Look", &["ls", "show"]),
     ("Move", &["convert", "append", "repack"]),
     ("Check", &["sum", "diff", "verify", "recover"]),
     ("Record", &["log", "packets"]),
+    ("Cache", &["cache"]),
     ("Learn", &["demo", "completions"]),
 ];
 

@@ -37,6 +37,7 @@ fn commands_print_what_they_did() {
     }
     std::fs::write(dir.path().join("mask.npy"), mask([true, false, false, true, true])).unwrap();
     std::fs::write(dir.path().join("short.npy"), mask([true])).unwrap();
+    cache(&dir.path().join("cache"));
     // The only test of this binary: nobody else has a current directory here.
     std::env::set_current_dir(dir.path()).unwrap();
     trycmd::TestCases::new().case(here.join("tests/cmd/*.md"));
@@ -49,4 +50,17 @@ fn mask<const N: usize>(values: [bool; N]) -> Vec<u8> {
     out.extend_from_slice(format!("{header:<117}\n").as_bytes());
     out.extend(values.map(u8::from));
     out
+}
+
+/// A cache with three entries in one pack.
+fn cache(dir: &Path) {
+    use hyperslab::nco::cache::{Cache, CacheOptions, Commit, Key};
+    use hyperslab::{Value, View};
+    let options = CacheOptions { commit: Commit::Flush, ..CacheOptions::default() };
+    let cache = Cache::open(dir, &options).unwrap();
+    for name in ["solver a", "solver b", "solver c"] {
+        let metadata = Value::map([("solver", Value::from(name))]);
+        let array = View::from_slice([3, 2], &[0.5; 6]).unwrap();
+        cache.put(&Key::from(name), &metadata, &array).unwrap();
+    }
 }

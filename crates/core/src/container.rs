@@ -129,6 +129,16 @@ pub trait Container: Send + Sync {
     /// `Usage` for a path that is not there; otherwise as [`Container::read`].
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>>;
 
+    /// What the file says about a node beside its metadata, for example the key that an index finds it by. Most formats
+    /// say nothing.
+    ///
+    /// # Errors
+    /// As [`Container::attributes`].
+    fn extension(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
+        let _ = (path, limits);
+        Ok(Vec::new())
+    }
+
     /// Hands out the regions of the file that are accounted for, all of them or none, and the damage that reading
     /// everything does not come across. Without this method a container tells nothing of regions.
     ///
@@ -185,6 +195,16 @@ pub trait ContainerWriter {
     /// # Errors
     /// As [`ContainerWriter::array`].
     fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()>;
+
+    /// Says of an array that was just written what another file said with [`Container::extension`], and whether this
+    /// format has a place for it.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::array`].
+    fn extension(&mut self, path: &str, fields: &[(String, Value)]) -> Result<bool> {
+        let _ = (path, fields);
+        Ok(false)
+    }
 
     /// Puts the finished container in place.
     ///

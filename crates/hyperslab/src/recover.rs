@@ -6,10 +6,11 @@
 use crate::convert::{aside_of, free, put_in_place};
 use crate::create::Output;
 use crate::larpix::log::{self, RecoverOptions, Report};
-use crate::nco::{Nco, write};
+use crate::nco::{self, Block, Entry, Extension, Nco, write};
 use crate::source::FileSource;
-use crate::{Error, Kind, Result, ResultExt as _, Selection, detect};
+use crate::{Error, Kind, Limits, Result, ResultExt as _, Selection, View, detect};
 use serde_json::{Value as Json, json};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// What recovering a file saved and lost.
@@ -37,6 +38,10 @@ pub fn recover(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Reco
     match format {
         // A log may have lost what it would be recognised by.
         None | Some(detect::Format::Hdf5) => match log::recover(path, out, options) {
+            // So may a pack whose first header is lost.
+            Err(e) if e.kind() == Kind::Unsupported && format.is_none() && holds_objects(path, options)? => {
+                pack(path, out, options).in_file(path)
+            }
             Ok(report) => Ok(Recovered { format: "log", unit: "messages", report }),
             Err(e) if e.kind() == Kind::Unsupported => Err(match format {
                 None => Error::unsupported(format!("not recognised, and {}", e.message())),
@@ -57,7 +62,13 @@ pub fn recover(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Reco
     }
 }
 
-/// The whole objects of a pack, each with its pickle as it is.
+/// Whether objects are found in a file that does not start with one.
+fn holds_objects(path: &Path, options: &RecoverOptions) -> Result<bool> {
+    let found = nco::pack::walk(&FileSource::open(path)?, &options.limits)?;
+    Ok(!found.entries.is_empty())
+}
+
+/// The whole objects of a pack, each with its pickle and its extension as they are.
 fn pack(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Recovered> {
     if let (Ok(a), Ok(b)) = (path.canonicalize(), out.canonicalize())
         && a == b
@@ -72,12 +83,14 @@ fn pack(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Recovered> 
     let mut report = Report::default();
     let mut end = 0;
     for (i, entry) in input.entries().iter().enumerate() {
-        let array = entry.array(input.source(), &Selection::ALL, limits);
-        match array.and_then(|a| Ok((a, entry.pickle(input.source(), limits)?))) {
-            Ok((array, pickle)) => {
-                end = write::write_to(&mut file, end, &pickle, &array).in_file(out)?;
+        match Whole::read(entry, &input, limits) {
+            Ok(Whole { array, pickle, extension, note, left_out }) => {
+                let written = write::write_with(&mut file, end, &pickle, &array, extension.as_ref());
+                end = written.in_file(out)?.array.end;
                 report.saved += 1;
                 report.bytes = report.bytes.saturating_add(array.nbytes());
+                report.notes.extend(note.map(|n| format!("object {i}: {n}")));
+                report.left_out.extend(left_out.map(|n| format!("of object {i}: {n}")));
             }
             Err(e) if matches!(e.kind(), Kind::Limit | Kind::Io) => return Err(e),
             Err(e) => {
@@ -99,6 +112,41 @@ fn pack(path: &Path, out: &Path, options: &RecoverOptions) -> Result<Recovered> 
     put_in_place(&made, out, Output::Nco, options.replace)?;
     drop(dir);
     Ok(Recovered { format: "nco-pack", unit: "objects", report })
+}
+
+/// What is kept of an object.
+struct Whole<'s> {
+    array: View<'s>,
+    pickle: Cow<'s, [u8]>,
+    extension: Option<Extension>,
+    /// How it was found.
+    note: Option<String>,
+    /// What is not carried over.
+    left_out: Option<String>,
+}
+
+impl<'s> Whole<'s> {
+    fn read(entry: &Entry, input: &'s Nco<FileSource>, limits: &Limits) -> Result<Whole<'s>> {
+        let source = input.source();
+        let note = entry
+            .lost_header()
+            .map(|what| format!("found by its extension block; its header was lost: {what}"));
+        let (extension, left_out) = match entry.block(source, limits) {
+            Ok(Some(Block::Known(extension, _))) => {
+                entry.verify(source, limits)?;
+                (Some(extension), None)
+            }
+            Ok(Some(Block::Other { version, .. })) => {
+                (None, Some(format!("its extension block of version {version}")))
+            }
+            Ok(None) => (None, None),
+            Err(e) if matches!(e.kind(), Kind::Limit | Kind::Io) => return Err(e),
+            // What can be read is kept, and what is not known about it is said.
+            Err(e) => (None, Some(format!("its key and checksums: {e}"))),
+        };
+        let array = entry.array(source, &Selection::ALL, limits)?;
+        Ok(Whole { array, pickle: entry.pickle(source, limits)?, extension, note, left_out })
+    }
 }
 
 impl Recovered {

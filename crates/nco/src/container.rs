@@ -1,16 +1,20 @@
 //! Objects and packs as containers: one array with its metadata, or numbered ones.
 //!
 //! Metadata that is a map with text for keys hangs on its array as attributes; metadata of any other kind is one
-//! attribute, [`WHOLE`]; `None` is no attribute at all. Unknown classes come as inert records.
+//! attribute, [`WHOLE`]; `None` is no attribute at all. Unknown classes come as inert records. Where an object has an
+//! extension block, its checksums are compared before anything of it is handed out: the array's once, the metadata's
+//! each time.
 
+use crate::ext::Block;
 use crate::object::{Entry, named};
 use crate::pack::{self, Damage, Walk};
-use hyperslab_core::walk::Visit;
+use hyperslab_core::walk::{Seen, Visit};
 use hyperslab_core::{
     Container, Error, Limits, Node, NodeKind, Order, Result, Selection, Source, Value, View,
 };
 use hyperslab_npy::Header as NpyHeader;
 use hyperslab_pickle::Policy;
+use std::sync::OnceLock;
 
 /// The name of the attribute that holds metadata which is no map of names.
 pub const WHOLE: &str = "metadata";
@@ -21,6 +25,8 @@ pub const WHOLE: &str = "metadata";
 pub struct Nco<S> {
     source: S,
     entries: Vec<Entry>,
+    /// Arrays that are known to fit their checksums, or to have none.
+    sound: Vec<OnceLock<()>>,
     damage: Vec<Damage>,
     pack: bool,
 }
@@ -40,9 +46,16 @@ impl<S: Source> Nco<S> {
             // One object whose array runs past its end or the file's is still one object: it is read as nengo
             // would, or refused for its reason.
             let entry = Entry::open(&source, 0).map_err(|e| named(e, &source))?;
-            return Ok(Nco { source, entries: vec![entry], damage: Vec::new(), pack: false });
+            return Ok(Nco {
+                source,
+                entries: vec![entry],
+                sound: vec![OnceLock::new()],
+                damage: Vec::new(),
+                pack: false,
+            });
         }
-        Ok(Nco { source, entries, damage, pack })
+        let sound = entries.iter().map(|_| OnceLock::new()).collect();
+        Ok(Nco { source, entries, sound, damage, pack })
     }
 
     /// Where the bytes come from.
@@ -70,20 +83,34 @@ impl<S: Source> Nco<S> {
     /// # Errors
     /// `Usage` for a path that is not there; as [`Entry::metadata`].
     pub fn metadata(&self, path: &str, policy: Policy, limits: &Limits) -> Result<Value> {
-        self.entry(path)?
-            .metadata(&self.source, policy, limits)
-            .map_err(|e| named(e.object(path), &self.source))
+        let (_, entry) = self.entry(path)?;
+        self.metadata_of(entry, policy, limits).map_err(|e| named(e.object(path), &self.source))
     }
 
-    fn entry(&self, path: &str) -> Result<&Entry> {
+    /// The extension block of the object at a path.
+    ///
+    /// # Errors
+    /// `Usage` for a path that is not there; as [`Entry::block`].
+    pub fn block(&self, path: &str, limits: &Limits) -> Result<Option<Block>> {
+        let (_, entry) = self.entry(path)?;
+        entry.block(&self.source, limits).map_err(|e| named(e.object(path), &self.source))
+    }
+
+    fn metadata_of(&self, entry: &Entry, policy: Policy, limits: &Limits) -> Result<Value> {
+        let checks = entry.checks(&self.source, limits)?;
+        entry.verify_pickle(&checks, &self.source, limits)?;
+        entry.metadata(&self.source, policy, limits)
+    }
+
+    /// The entry at a path, and its number.
+    fn entry(&self, path: &str) -> Result<(usize, &Entry)> {
         let name = path.strip_prefix('/').unwrap_or(path);
-        let found = match self.pack {
+        let number = match self.pack {
             // Numbers are written in one way: "01" names nothing.
-            true => {
-                name.parse::<usize>().ok().filter(|n| n.to_string() == name).and_then(|n| self.entries.get(n))
-            }
-            false => self.entries.first().filter(|_| name.is_empty()),
+            true => name.parse::<usize>().ok().filter(|n| n.to_string() == name),
+            false => Some(0).filter(|_| name.is_empty()),
         };
+        let found = number.and_then(|n| Some((n, self.entries.get(n)?)));
         found.ok_or_else(|| {
             let what = match self.pack {
                 true => format!("no entry {path:?} in a pack of {}", self.entries.len()),
@@ -122,7 +149,7 @@ impl<S: Source> Nco<S> {
     }
 
     fn attributes_of(&self, entry: &Entry, limits: &Limits) -> Result<Vec<(String, Value)>> {
-        Ok(match entry.metadata(&self.source, Policy::Inspect, limits)? {
+        Ok(match self.metadata_of(entry, Policy::Inspect, limits)? {
             Value::Null => Vec::new(),
             Value::Map(pairs) if pairs.iter().all(|(k, _)| k.as_str().is_some()) => pairs
                 .into_iter()
@@ -143,7 +170,7 @@ impl<S: Source> Container for Nco<S> {
 
     fn nodes(&self, path: &str, _depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
         if !matches!(path, "" | "/") || !self.pack {
-            let entry = self.entry(path)?;
+            let (_, entry) = self.entry(path)?;
             let name = path.strip_prefix('/').unwrap_or(path);
             return Ok(vec![self.node(name.to_owned(), entry, attributes, limits)]);
         }
@@ -164,19 +191,41 @@ impl<S: Source> Container for Nco<S> {
     }
 
     fn read<'a>(&'a self, path: &str, selection: &Selection, limits: &Limits) -> Result<View<'a>> {
-        let entry = self.entry(path)?;
-        entry.array(&self.source, selection, limits).map_err(|e| named(e.object(path), &self.source))
+        let (number, entry) = self.entry(path)?;
+        let read = || {
+            let sound = self.sound.get(number);
+            if sound.is_none_or(|s| s.get().is_none()) {
+                let checks = entry.checks(&self.source, limits)?;
+                entry.verify_array(&checks, &self.source, limits)?;
+                sound.map(|s| s.set(()));
+            }
+            entry.array(&self.source, selection, limits)
+        };
+        read().map_err(|e: Error| named(e.object(path), &self.source))
     }
 
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
         if self.pack && matches!(path, "" | "/") {
             return Ok(Vec::new());
         }
-        let entry = self.entry(path)?;
+        let (_, entry) = self.entry(path)?;
         self.attributes_of(entry, limits).map_err(|e| named(e.object(path), &self.source))
     }
 
-    fn walk(&self, _limits: &Limits, visit: Visit<'_>) -> Result<()> {
-        crate::walk::walk(&self.entries, self.pack, visit)
+    fn extension(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
+        if self.pack && matches!(path, "" | "/") {
+            return Ok(Vec::new());
+        }
+        self.block(path, limits)?.map_or(Ok(Vec::new()), |b| crate::fields::of(&b))
+    }
+
+    fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {
+        let mut named = |seen| {
+            visit(match seen {
+                Seen::Damage(e) => Seen::Damage(named(e, &self.source)),
+                seen => seen,
+            })
+        };
+        crate::walk::walk(&self.entries, &self.source, self.pack, limits, &mut named)
     }
 }

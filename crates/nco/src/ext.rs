@@ -204,6 +204,14 @@ impl Block {
         }
     }
 
+    /// Its key, where it has one.
+    pub fn into_key(self) -> Option<Vec<u8>> {
+        match self {
+            Block::Known(extension, _) => extension.key,
+            Block::Other { .. } => None,
+        }
+    }
+
     /// What it says that can be checked; nothing of a version that is not known.
     pub fn checks(&self) -> Checks {
         match self {

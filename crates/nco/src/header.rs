@@ -165,6 +165,11 @@ impl Header {
             && align(self.pickle.end) == Some(self.array.start)
     }
 
+    /// Whether the pickle starts at a multiple of 16, and the array at the first one behind it.
+    pub(crate) fn has_aligned_parts(&self) -> bool {
+        self.pickle.start.is_multiple_of(ALIGNMENT) && align(self.pickle.end) == Some(self.array.start)
+    }
+
     /// Whether header, pickle and array follow one another.
     pub fn is_ordered(&self) -> bool {
         self.start.checked_add(self.layout.header_len()).is_some_and(|end| end <= self.pickle.start)

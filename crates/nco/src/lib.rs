@@ -5,14 +5,16 @@
 //! |---|---|
 //! | [`header`] | the 40 bytes that say where pickle and array lie, in four platforms' layouts; no I/O |
 //! | [`object`] | one object: metadata and array, read when asked for |
-//! | [`pack`] | many objects in a file: the walk over them, and what is left after damage |
+//! | [`pack`] | many objects in a file: the walk over them, their index, and what is left after damage |
+//! | [`append`] | a pack that grows in place |
 //! | [`mod@write`] | objects as nengo writes them |
 //! | [`ext`] | the block before the pickle that nengo passes over: key, checksums, time, origin; no I/O |
 //! | [`container`], [`writer`] | files of them as trees, as every format has them |
+//! | [`cache`] | the directory around such files, used by many processes at once |
 //! | [`subfile`] | a bounded range of a source as a file |
 //!
 //! Metadata is read without executing anything ([`hyperslab_pickle`]), and written so that it loads alike under
-//! NumPy 1 and 2. The cache directory around such files is not known here yet. Format facts: nengo 4.1, read and
+//! NumPy 1 and 2. Format facts: nengo 4.1, read and
 //! measured.
 //!
 //! ```
@@ -32,9 +34,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod append;
 pub mod cache;
 pub mod container;
 pub mod ext;
+mod fields;
 pub mod header;
 pub mod object;
 pub mod pack;
@@ -43,11 +47,12 @@ mod walk;
 pub mod write;
 pub mod writer;
 
+pub use append::Pack;
 pub use container::Nco;
 pub use ext::{Block, Checks, Extension};
 pub use header::Header;
 pub use hyperslab_pickle::Policy;
 pub use object::{Entry, Object};
-pub use pack::{Damage, Walk};
+pub use pack::{Damage, Keyed, Walk};
 pub use subfile::SubFile;
 pub use writer::NcoWriter;

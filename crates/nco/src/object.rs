@@ -49,10 +49,9 @@ pub fn read<'a, S: Source + ?Sized>(
         let entry = Entry::open(source, start)?;
         let checks = entry.checks(source, limits)?;
         entry.verify_pickle(&checks, source, limits)?;
-        let metadata = entry.metadata(source, policy, limits)?;
-        let array = entry.array(source, &Selection::ALL, limits)?;
         entry.verify_array(&checks, source, limits)?;
-        Ok(Object { metadata, array })
+        let metadata = entry.metadata(source, policy, limits)?;
+        Ok(Object { metadata, array: entry.array(source, &Selection::ALL, limits)? })
     };
     read().map_err(|e| named(e, source))
 }
@@ -111,6 +110,8 @@ impl Source for ReadAhead<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     header: Header,
+    /// What was wrong with the header, where this one was made from the extension block.
+    lost: Option<String>,
 }
 
 impl Entry {
@@ -121,12 +122,23 @@ impl Entry {
     pub fn open<S: Source + ?Sized>(source: &S, start: u64) -> Result<Entry> {
         let size = source.len()?;
         let header = read_header(source, start, size)?;
-        Ok(Entry { header: header.check(size)? })
+        Ok(Entry::of(header.check(size)?))
     }
 
     /// An entry whose header was checked before.
     pub(crate) fn of(header: Header) -> Entry {
-        Entry { header }
+        Entry { header, lost: None }
+    }
+
+    /// An entry whose header was lost, which is what is wrong with the file, and is known from elsewhere.
+    pub(crate) fn mended(header: Header, lost: String) -> Entry {
+        Entry { header, lost: Some(lost) }
+    }
+
+    /// What is wrong with the header in the file, where the object was found by its extension block instead. Other
+    /// readers do not find it.
+    pub fn lost_header(&self) -> Option<&str> {
+        self.lost.as_deref()
     }
 
     /// The header, its ends inside the source.
@@ -139,17 +151,25 @@ impl Entry {
     /// # Errors
     /// As [`Block::parse`]; `Io`.
     pub fn block<S: Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<Option<Block>> {
+        let Some(range) = self.block_range(source, limits)? else { return Ok(None) };
+        // With the zeros that align the pickle.
+        let end = range.end.saturating_add(crate::header::ALIGNMENT).min(self.header.gap().end);
+        let len = end.saturating_sub(range.start);
+        Block::parse(&source.bytes_at(range.start, len, limits)?, range.start)
+    }
+
+    /// Where the extension block lies as far as there is room for it, if there is one.
+    pub(crate) fn block_range<S: Source + ?Sized>(
+        &self,
+        source: &S,
+        limits: &Limits,
+    ) -> Result<Option<Range<u64>>> {
         let gap = self.header.gap();
-        let room = gap.end - gap.start;
-        if room < ext::HEAD_LEN as u64 {
+        if gap.end - gap.start < ext::HEAD_LEN as u64 {
             return Ok(None);
         }
-        let mut head = [0; ext::HEAD_LEN];
-        source.read_exact_at(gap.start, &mut head)?;
-        let Some(len) = Block::len_of(&head) else { return Ok(None) };
-        // With the zeros that align the pickle.
-        let len = room.min((len as u64).saturating_add(crate::header::ALIGNMENT));
-        Block::parse(&source.bytes_at(gap.start, len, limits)?, gap.start)
+        let head = source.bytes_at(gap.start, ext::HEAD_LEN as u64, limits)?;
+        Ok(Block::len_of(&head).map(|n| gap.start..gap.start.saturating_add(n as u64).min(gap.end)))
     }
 
     /// What the extension block says that can be checked: nothing where there is none.

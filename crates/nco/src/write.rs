@@ -65,13 +65,7 @@ pub fn write_with<W: Write + Seek>(
     let mut front = vec![0; HEADER_LEN + block_len];
     finish_front(&mut front, &header, pickle);
     out.seek(SeekFrom::Start(start)).and_then(|_| out.write_all(&front)).map_err(cannot_write)?;
-    let (npy_len, sum) = match extension {
-        None => (hyperslab_npy::npy::write_to(out, array)?, 0),
-        Some(_) => {
-            let mut out = Summing { out: &mut *out, sum: XxHash3_64::new() };
-            (hyperslab_npy::npy::write_to(&mut out, array)?, out.sum.finish())
-        }
-    };
+    let (npy_len, sum) = npy_summed(out, array, extension.is_some())?;
     let header = place(start, block_len, pickle.len(), npy_len)?;
     let first = first(&header, extension, pickle, || sum)?;
     out.seek(SeekFrom::Start(start))
@@ -79,6 +73,16 @@ pub fn write_with<W: Write + Seek>(
         .and_then(|()| out.seek(SeekFrom::Start(header.array.end)))
         .map_err(cannot_write)?;
     Ok(header)
+}
+
+/// Writes an array as an NPY file and returns its length and, where it is wanted, its checksum.
+pub(crate) fn npy_summed<W: Write>(out: &mut W, array: &View<'_>, sum: bool) -> Result<(u64, u64)> {
+    if !sum {
+        return Ok((hyperslab_npy::npy::write_to(out, array)?, 0));
+    }
+    let mut out = Summing { out, sum: XxHash3_64::new() };
+    let len = hyperslab_npy::npy::write_to(&mut out, array)?;
+    Ok((len, out.sum.finish()))
 }
 
 /// Writes an object whose array is an NPY file in memory.

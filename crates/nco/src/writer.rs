@@ -3,6 +3,8 @@
 //! The metadata of an object comes before its array in the file and after it in the calls, so the array is kept
 //! until the next one starts.
 
+use crate::ext::Extension;
+use crate::fields;
 use crate::write::write_npy;
 use hyperslab_core::output::NewFile;
 use hyperslab_core::{ArrayOptions, ContainerWriter, Error, Result, ResultExt, Value, View};
@@ -25,6 +27,7 @@ struct Pending {
     /// Its array as an NPY file.
     npy: Vec<u8>,
     metadata: MapDump,
+    extension: Option<Extension>,
 }
 
 impl NcoWriter {
@@ -54,11 +57,19 @@ impl NcoWriter {
         if self.pack { n.to_string() } else { String::new() }
     }
 
+    /// The object at a path, if it is the one that was written last.
+    fn current(&mut self, path: &str) -> Option<&mut Pending> {
+        let here = path.strip_prefix('/').unwrap_or(path);
+        let current = if self.pack { self.written.to_string() } else { String::new() };
+        self.open.as_mut().filter(|_| here == current)
+    }
+
     /// Writes the object that is complete.
     fn flush(&mut self) -> Result<()> {
-        let Some(Pending { npy, metadata }) = self.open.take() else { return Ok(()) };
+        let Some(Pending { npy, metadata, extension }) = self.open.take() else { return Ok(()) };
         let target = self.file.target().to_path_buf();
-        let header = write_npy(&mut self.file, self.end, &metadata.finish(), &npy, None).in_file(target)?;
+        let header = write_npy(&mut self.file, self.end, &metadata.finish(), &npy, extension.as_ref())
+            .in_file(target)?;
         self.end = header.array.end;
         self.written += 1;
         Ok(())
@@ -95,19 +106,23 @@ impl ContainerWriter for NcoWriter {
         let mut npy = Vec::new();
         hyperslab_npy::npy::write_to(&mut npy, view).in_object(path)?;
         self.flush()?;
-        self.open = Some(Pending { npy, metadata: MapDump::new() });
+        self.open = Some(Pending { npy, metadata: MapDump::new(), extension: None });
         Ok(())
     }
 
     fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()> {
-        let here = path.strip_prefix('/').unwrap_or(path);
-        let current = if self.pack { self.written.to_string() } else { String::new() };
-        let Some(open) = self.open.as_mut().filter(|_| here == current) else {
-            return Err(
-                Error::usage(format!("no place for {name:?}: metadata follows its array")).object(path)
-            );
-        };
+        let open = self.current(path).ok_or_else(|| {
+            Error::usage(format!("no place for {name:?}: metadata follows its array")).object(path)
+        })?;
         open.metadata.insert(name, value).in_object(path)
+    }
+
+    fn extension(&mut self, path: &str, fields: &[(String, Value)]) -> Result<bool> {
+        let open = self
+            .current(path)
+            .ok_or_else(|| Error::usage("no place for an extension: it follows its array").object(path))?;
+        open.extension = Some(fields::parse(fields).in_object(path)?);
+        Ok(true)
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

@@ -480,4 +480,29 @@ fn names_are_found_again() {
     let done = cache.recover().unwrap();
     assert_eq!((done.kept, done.found, done.dropped, done.nameless), (2, 1, 1, 0));
     assert!((0..3).all(|n| has(&open(dir.path()), n)));
+    fs::write(dir.path().join("index"), b"").unwrap();
+    let done = open(dir.path()).recover().unwrap();
+    assert_eq!((done.kept, done.found, done.dropped, done.nameless), (0, 3, 0, 0));
+}
+
+#[test]
+fn threads_mend_an_index_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = open(dir.path());
+    (0..4).for_each(|n| put(&cache, n));
+    for round in 0..5 {
+        fs::write(dir.path().join("index"), b"damaged").unwrap();
+        std::thread::scope(|s| {
+            for t in 0..4 {
+                let cache = &cache;
+                s.spawn(move || {
+                    let n = 10 + round * 4 + t;
+                    assert!(!has(cache, n));
+                    put(cache, n);
+                });
+            }
+        });
+    }
+    let other = open(dir.path());
+    assert!((0..4).chain(10..30).all(|n| has(&other, n)));
 }

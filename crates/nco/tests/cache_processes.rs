@@ -1,7 +1,7 @@
 //! Many processes in one cache directory, nengo's among them, and some are killed: nothing that was put is lost, and
 //! nothing wrong is read.
 //!
-//! `HYPERSLAB_SOAK=1` runs 64 processes of ours in each mode, then 8 with 8 of nengo, for a minute each.
+//! `HYPERSLAB_SOAK=1` runs 64 processes of ours in each mode, then 8 with 8 of nengo, for half a minute and more.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is the failure report")]
 
@@ -229,19 +229,19 @@ fn soak() -> bool {
 #[test]
 fn ours_alone() {
     let python = testing::oracle_python();
-    let (processes, seconds) = if soak() { (64, 60) } else { (12, 3) };
+    let (processes, seconds) = if soak() { (64, 30) } else { (12, 3) };
     run(Mode::Shared, python.as_deref(), processes, 0, Duration::from_secs(seconds));
 }
 
 #[test]
 fn ours_in_a_journal() {
-    let (processes, seconds) = if soak() { (64, 60) } else { (16, 4) };
+    let (processes, seconds) = if soak() { (64, 30) } else { (16, 4) };
     run(Mode::Native, None, processes, 0, Duration::from_secs(seconds));
 }
 
 #[test]
 fn ours_with_nengo() {
     let Some(python) = testing::oracle_python() else { return };
-    let (each, seconds) = if soak() { (8, 60) } else { (3, 6) };
+    let (each, seconds) = if soak() { (8, 45) } else { (3, 6) };
     run(Mode::Shared, Some(&python), each, each, Duration::from_secs(seconds));
 }

@@ -7,9 +7,10 @@ use hyperslab_core::value::ListKind;
 use hyperslab_core::{
     ArrayOptions, Container, ContainerWriter, Dtype, Limits, Order, Selection, Value, View, testing,
 };
-use hyperslab_nco::{Nco, NcoWriter, object, write};
+use hyperslab_nco::{Extension, Nco, NcoWriter, Pack, object, write};
 use hyperslab_pickle::Policy;
 use std::ffi::OsStr;
+use std::path::Path;
 
 /// Prints what nengo reads at each start: the repr of metadata and array, arrays as lists.
 const READ: &str = r#"
@@ -50,8 +51,9 @@ with open(sys.argv[1], "wb") as f:
         print(start, f.tell(), repr(float(m["time"])), repr(float(a.astype("f8").sum())), repr(float(m["rmses"].sum())))
 "#;
 
-fn python() -> Option<std::path::PathBuf> {
-    testing::oracle_python()
+/// The Pythons that have nengo: with NumPy 2, and with NumPy 1.26.
+fn pythons() -> Vec<std::path::PathBuf> {
+    [testing::oracle_python(), testing::oracle("HYPERSLAB_PYTHON_114")].into_iter().flatten().collect()
 }
 
 fn sample() -> Value {
@@ -77,19 +79,31 @@ const SAMPLE: &str = "{'rmses': ('<f8', (3,), [0.25, 0.5, 0.75]), 'rank': ('<i4'
 
 #[test]
 fn nengo_reads_what_we_write() {
-    let Some(python) = python() else { return };
+    for python in pythons() {
+        nengo_reads_one(&python);
+    }
+}
+
+fn nengo_reads_one(python: &Path) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("one.nco");
     let array = View::from_slice([2, 2], &[1.0f64, 2.0, 3.0, 4.0]).unwrap();
     write::save(&path, &sample(), &array, false).unwrap();
-    let out = testing::run_python(&python, READ, &[path.as_os_str(), OsStr::new("0")]);
+    let out = testing::run_python(python, READ, &[path.as_os_str(), OsStr::new("0")]);
     let end = std::fs::metadata(&path).unwrap().len();
     assert_eq!(out.trim_end(), format!("{SAMPLE} ('<f8', (2, 2), [[1.0, 2.0], [3.0, 4.0]]) False {end}"));
 }
 
 #[test]
 fn nengo_reads_our_packs() {
-    let Some(python) = python() else { return };
+    for python in pythons() {
+        for extended in [false, true] {
+            nengo_reads_a_pack(&python, extended);
+        }
+    }
+}
+
+fn nengo_reads_a_pack(python: &Path, extended: bool) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pack.nco");
     let mut w = Box::new(NcoWriter::create_pack(&path, false).unwrap());
@@ -105,13 +119,16 @@ fn nengo_reads_our_packs() {
         let name = i.to_string();
         w.array(&name, view, &ArrayOptions::default()).unwrap();
         w.attribute(&name, "i", &Value::Int(i as i128)).unwrap();
+        if extended {
+            assert!(w.extension(&name, &[("key".to_owned(), "k".repeat(51 * i).as_str().into())]).unwrap());
+        }
     }
     w.finish().unwrap();
     let nco = Nco::open(FileSource::open(&path).unwrap(), &Limits::default()).unwrap();
     assert!(nco.damage().is_empty());
     let starts: Vec<String> = nco.entries().iter().map(|e| e.header().start.to_string()).collect();
     let args: Vec<&OsStr> = [path.as_os_str()].into_iter().chain(starts.iter().map(OsStr::new)).collect();
-    let out = testing::run_python(&python, READ, &args);
+    let out = testing::run_python(python, READ, &args);
     let lines: Vec<&str> = out.lines().collect();
     assert!(lines[0].starts_with("{'i': 0} ('|u1', (3,), [1, 2, 3]) False"), "{}", lines[0]);
     assert!(
@@ -132,10 +149,15 @@ fn nengo_reads_our_packs() {
 
 #[test]
 fn we_read_what_nengo_writes_and_write_it_again() {
-    let Some(python) = python() else { return };
+    for python in pythons() {
+        we_read_and_write_again(&python);
+    }
+}
+
+fn we_read_and_write_again(python: &Path) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nengo.nco");
-    let out = testing::run_python(&python, WRITE, &[path.as_os_str()]);
+    let out = testing::run_python(python, WRITE, &[path.as_os_str()]);
     let bytes = std::fs::read(&path).unwrap();
     let nco = Nco::open(FileSource::open(&path).unwrap(), &Limits::default()).unwrap();
     assert!(nco.damage().is_empty());
@@ -161,6 +183,37 @@ fn we_read_what_nengo_writes_and_write_it_again() {
         assert_eq!(end, header.array.end);
     }
     assert!(again.into_inner() == bytes);
+}
+
+#[test]
+fn nengo_reads_a_pack_that_grew() {
+    for python in pythons() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("grown.nco");
+        let pickle = hyperslab_pickle::dump(&sample()).unwrap();
+        let values: Vec<f64> = (0..150_000).map(f64::from).collect();
+        let mut starts = Vec::new();
+        for round in 0..3u64 {
+            let mut pack = match round {
+                0 => Pack::create(&path).unwrap(),
+                _ => Pack::open(&path, &Limits::default()).unwrap(),
+            };
+            for n in [3, 150_000] {
+                let view = View::from_slice([n as u64], &values[..n]).unwrap();
+                let extension =
+                    Extension { tag: Some("t".into()), ..Extension::for_key(format!("{round} {n}")) };
+                let extension = (round != 1).then_some(&extension);
+                starts.push(pack.append(&pickle, &view, extension).unwrap().start.to_string());
+            }
+        }
+        let args: Vec<&OsStr> = [path.as_os_str()].into_iter().chain(starts.iter().map(OsStr::new)).collect();
+        let out = testing::run_python(&python, READ, &args);
+        assert_eq!(out.lines().count(), 6);
+        for (i, line) in out.lines().enumerate() {
+            let shape = ["(3,), [0.0, 1.0, 2.0]", "(150000,), [0.0, 1.0, 2.0, 3.0"][i % 2];
+            assert!(line.starts_with(&format!("{SAMPLE} ('<f8', {shape}")), "{i}: {line:.300}");
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! `args.rs` and a place in the groups of `help.rs`.
 
 pub(crate) mod append;
+pub(crate) mod cache;
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod demo;
@@ -50,6 +51,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Verify(args) => verify::run(args),
         Command::Recover(args) => recover::run(args),
         Command::Log(args) => log::run(args),
+        Command::Cache(args) => cache::run(args),
         Command::Packets(args) => packets::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => completions::run(args),

@@ -19,7 +19,8 @@ What is checked:
   NPZ    the same for each member, CRCs, local headers against the directory, overlaps,
          bytes that belong to nothing
   raw    the size of the file against the shape and type in its name or in the options
-  NCO    headers, the metadata's pickle (never run), arrays, overlaps
+  NCO    headers, the metadata's pickle (never run), arrays, the checksums of extension blocks,
+         overlaps
   HDF5   all that the root group leads to: checksums of structures and chunks, every chunk
          decoded, overlaps, the mark of a writer; bytes that nothing leads to are noted
   logs   besides: equal lengths, every message's reference, every heap collection, versions

@@ -133,10 +133,10 @@ pub(crate) fn convert_with(
         free(&out, output, options.replace)?;
     }
     let (_aside, made) = aside_of(&out)?;
-    let mut job =
-        Job { input, output, options, plan: &plan, raw, written: Vec::new(), lost: Vec::new(), bytes: 0 };
+    let (written, lost, notes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut job = Job { input, output, options, plan: &plan, raw, written, lost, notes, bytes: 0 };
     job.write(place, &made).map_err(|e| about(e, &made, &out))?;
-    let Job { written, mut lost, bytes, .. } = job;
+    let Job { written, mut lost, mut notes, bytes, .. } = job;
     let same = verify::check(&made, output, &written, &plan, &options.limits);
     match same.map_err(|e| about(e, &made, &out)) {
         Err(e) if output == Output::Text && e.kind() != Kind::Io => match options.allow_loss {
@@ -155,13 +155,14 @@ pub(crate) fn convert_with(
     }
     put_in_place(&made, &out, output, options.replace)?;
     lost.extend(plan.lost);
+    notes.splice(..0, plan.notes);
     Ok(Converted {
         path: out,
         output,
         arrays: written.iter().filter(|w| w.array.is_some()).count(),
         attributes: written.iter().map(|w| w.attributes.len()).sum(),
         bytes,
-        notes: plan.notes,
+        notes,
         lost,
     })
 }
@@ -273,6 +274,7 @@ struct Job<'c> {
     raw: &'c BTreeSet<String>,
     written: Vec<Written>,
     lost: Vec<String>,
+    notes: Vec<String>,
     bytes: u64,
 }
 
@@ -324,6 +326,9 @@ impl Job<'_> {
             self.written.push(Written::array(&array.to, &view)?);
             // The metadata of an NCO follows its array.
             self.attributes(&mut *writer, &array.to)?;
+            if place.selection.is_all() && self.options.astype.is_none() {
+                self.extension(&mut *writer, &array.from, &array.to)?;
+            }
         }
         for group in plan.groups.iter().map(String::as_str).chain([""]) {
             if !plan.arrays.iter().any(|a| a.to == group) {
@@ -332,6 +337,19 @@ impl Job<'_> {
             }
         }
         writer.finish()
+    }
+
+    /// Carries what the file says of an array beside its metadata, where the new one has a place for it. Of a part of
+    /// the array, or of other values, it says nothing.
+    fn extension(&mut self, writer: &mut dyn crate::ContainerWriter, from: &str, to: &str) -> Result<()> {
+        let fields = self.input.extension(from, &self.options.limits)?;
+        if !fields.is_empty() && !writer.extension(to, &fields)? {
+            let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+            let of = if from.is_empty() { String::new() } else { format!(" of {from:?}") };
+            self.notes
+                .push(format!("the extension block{of} has no place in the new file: {}", names.join(", ")));
+        }
+        Ok(())
     }
 
     /// Hangs the attributes of one node.

@@ -1,9 +1,10 @@
-//! Objects and packs: pickles copied as they are, arrays written anew, everything placed as nengo places it today.
+//! Objects and packs: pickles and extensions copied as they are, arrays written anew, everything placed as nengo places
+//! it today.
 
 use super::RepackOptions;
 use crate::convert::{Converted, aside_of, free, put_in_place};
 use crate::create::Output;
-use crate::nco::{Nco, write};
+use crate::nco::{Block, Nco, write};
 use crate::source::FileSource;
 use crate::{Error, Limits, Result, ResultExt, Selection, digest};
 use std::path::Path;
@@ -29,9 +30,20 @@ pub(super) fn repack(source: FileSource, out: &Path, options: &RepackOptions) ->
     let mut file = std::fs::File::create_new(&made).map_err(|e| Error::io(e, "cannot create").file(out))?;
     let (mut end, mut bytes) = (0, 0u64);
     for entry in input.entries() {
+        if let Some(lost) = entry.lost_header() {
+            let e = Error::invalid(lost.to_owned()).reading("NCO header").at(entry.header().start);
+            return Err(e.hint("'slab recover' writes what is whole to a new pack"));
+        }
+        entry.verify(input.source(), limits)?;
+        let block = entry.block(input.source(), limits)?;
+        if let Some(Block::Other { version, .. }) = block {
+            let what = format!("an extension block of version {version} cannot be written anew");
+            return Err(Error::unsupported(what).reading("extension block").at(entry.header().gap().start));
+        }
+        let extension = block.as_ref().and_then(Block::extension);
         let view = entry.array(input.source(), &Selection::ALL, limits)?;
         let pickle = entry.pickle(input.source(), limits)?;
-        end = write::write_to(&mut file, end, &pickle, &view).in_file(out)?;
+        end = write::write_with(&mut file, end, &pickle, &view, extension).in_file(out)?.array.end;
         bytes = bytes.saturating_add(view.nbytes());
     }
     file.sync_all().map_err(|e| Error::io(e, "cannot sync").file(out))?;
@@ -62,6 +74,10 @@ fn check(input: &Nco<FileSource>, output: &Nco<FileSource>, limits: &Limits) -> 
     }
     for (a, b) in input.entries().iter().zip(output.entries()) {
         if a.pickle(input.source(), limits)? != b.pickle(output.source(), limits)? {
+            return Err(differs());
+        }
+        let blocks = (a.block(input.source(), limits)?, b.block(output.source(), limits)?);
+        if blocks.0.as_ref().and_then(Block::extension) != blocks.1.as_ref().and_then(Block::extension) {
             return Err(differs());
         }
         let x = a.array(input.source(), &Selection::ALL, limits)?;

@@ -192,7 +192,7 @@ impl Cache {
 
     /// Every entry that lies here, in the order of the packs.
     pub(super) fn places(&self) -> Result<Vec<(String, Place)>> {
-        self.write().refresh(None)?;
+        self.refresh()?;
         let mut all = Vec::new();
         self.read().each(&mut |key, place| all.push((key.to_owned(), place)));
         all.sort_unstable_by_key(|(_, place)| (place.pack, place.start));

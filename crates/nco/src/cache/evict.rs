@@ -42,7 +42,7 @@ impl Cache {
     /// # Errors
     /// `Io` and `Invalid` for the directory and its index.
     pub fn size(&self) -> Result<Size> {
-        self.write().refresh(None)?;
+        self.refresh()?;
         let files = own::list(&self.dir)?;
         let block = own::block_size(&self.dir);
         let store = self.read();

@@ -48,7 +48,7 @@ pub use store::Place;
 
 use crate::object::Object;
 use hyperslab_core::source::FileSource;
-use hyperslab_core::{Error, Limits, Result, Source as _, Value, View};
+use hyperslab_core::{Error, Kind, Limits, Result, Source as _, Value, View};
 use hyperslab_pickle::Policy;
 use lock::Lock;
 use session::Session;
@@ -223,7 +223,7 @@ impl Cache {
 
     /// Looks at the index as it is now.
     fn lookup_again(&self, key: &Key, tried: Option<(Place, Error)>) -> Result<Lookup> {
-        self.write().refresh(None)?;
+        self.refresh()?;
         let place = self.read().find(key);
         Ok(match (place, tried) {
             (None, None) => Lookup::Miss,
@@ -323,6 +323,19 @@ impl Cache {
         Ok(())
     }
 
+    /// Takes in what others committed.
+    fn refresh(&self) -> Result<()> {
+        // The lock is never waited for while the store is held: who has the lock may be waiting for the store.
+        let refreshed = self.write().refresh(None);
+        match refreshed {
+            Err(e) if e.kind() == Kind::Conflict && !self.options.readonly => {
+                let lock = self.lock()?;
+                self.write().refresh(Some(&lock)).map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
     fn lock(&self) -> Result<Lock> {
         Lock::take(&self.dir, self.options.patience)
     }
@@ -354,6 +367,11 @@ impl Drop for Cache {
             let _ = self.flush();
         }
     }
+}
+
+/// Whether a directory is a cache, or was one: it has an index, a journal or packs.
+pub fn is_cache(dir: &Path) -> bool {
+    mode_of(dir).is_some() || own::list(dir).is_ok_and(|packs| !packs.is_empty())
 }
 
 /// The mode of a directory, if it is a cache. Where the index is damaged, it is taken for nengo's.

@@ -10,7 +10,7 @@ use hyperslab_core::{Error, Result, Source as _};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// A file that has an own file's name and is regular. Whether it starts with an object is looked at when it is read
 /// or deleted.
@@ -59,8 +59,15 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<PackFile>> {
     Ok(found)
 }
 
+/// A mark of use that is no older is left as it is.
+const RECENT: Duration = Duration::from_secs(60);
+
 /// Marks a file as used now. Nengo sorts by the same time. Only its owner may: others leave it as it is.
 pub(crate) fn mark_used(file: &File) {
+    let marked = file.metadata().and_then(|m| m.accessed());
+    if marked.is_ok_and(|t| t.elapsed().is_ok_and(|age| age < RECENT)) {
+        return;
+    }
     let _ = file.set_times(std::fs::FileTimes::new().set_accessed(SystemTime::now()));
 }
 

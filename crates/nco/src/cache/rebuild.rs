@@ -28,7 +28,8 @@ pub(crate) fn objects(dir: &Path, limits: &Limits) -> Result<Objects> {
         let Ok(open) = own::open(dir, file.name) else { continue };
         let source = FileSource::from_file(open, file.name.path(dir));
         let Ok(walk) = pack::walk(&source, limits) else { continue };
-        for entry in walk.entries {
+        // An object whose header is lost could be named, but not read where it lies.
+        for entry in walk.entries.into_iter().filter(|e| e.lost_header().is_none()) {
             let header = entry.header();
             let place = Place { pack: file.name, start: header.start, end: header.array.end };
             match key_of(&source, &entry, limits) {

@@ -74,6 +74,10 @@ impl Cache {
         done.found = new.len() as u64;
         changes.put = new.into_iter().collect();
         store.commit(&lock, &changes)?;
+        // What was found when the index was made anew has not had its name for long.
+        let mended = (store.mended() as u64).min(done.kept);
+        done.kept -= mended;
+        done.found += mended;
         Ok(done)
     }
 }

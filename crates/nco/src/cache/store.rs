@@ -43,7 +43,7 @@ pub(crate) trait Store: Send + Sync {
     fn mode(&self) -> Mode;
 
     /// Takes in what others committed since the last time; cheap when that is nothing. Whether anything may have
-    /// changed. Takes the lock itself when something has to be mended and it is not given.
+    /// changed. A `Conflict` where something has to be mended, and the lock is not given.
     fn refresh(&mut self, lock: Option<&Lock>) -> Result<bool>;
 
     /// Where an entry lies, as far as the last refresh knows.
@@ -58,6 +58,11 @@ pub(crate) trait Store: Send + Sync {
     /// Makes a change that is on the disk when this returns, and takes in what others committed on the way. The data
     /// of new entries is on the disk already. A change of nothing writes nothing.
     fn commit(&mut self, lock: &Lock, changes: &Changes) -> Result<()>;
+
+    /// How many entries came back from the packs, if what held the names was lost and made again by this store.
+    fn mended(&self) -> usize {
+        0
+    }
 
     /// What is wrong with the file that holds the names, as far as entries may be missing for it.
     fn damage(&self) -> Result<Option<String>> {

@@ -13,6 +13,10 @@ impl Show<'_> {
         let mut head = object!({ "file": self.target.file().to_string_lossy(), "path": node.path });
         if self.has_metadata() && selection.is_all() {
             head["metadata"] = self.metadata_json(&node.path)?;
+            let extension = self.container.extension(&node.path, self.limits)?;
+            if !extension.is_empty() {
+                head["extension"] = self.named_json(extension)?;
+            }
         }
         let Some(dtype) = &node.dtype else {
             let why = node.error.as_ref().map_or("has no type".into(), ToString::to_string);
@@ -86,8 +90,12 @@ impl Show<'_> {
     }
 
     fn metadata_json(&self, path: &str) -> Result<serde_json::Value> {
+        self.named_json(self.container.attributes(path, self.limits)?)
+    }
+
+    fn named_json(&self, named: Vec<(String, hyperslab::Value)>) -> Result<serde_json::Value> {
         let mut object = serde_json::Map::new();
-        for (name, value) in self.container.attributes(path, self.limits)? {
+        for (name, value) in named {
             object.insert(name, hyperslab::json::shown(&value, self.limits)?);
         }
         Ok(object.into())

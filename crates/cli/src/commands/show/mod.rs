@@ -232,6 +232,7 @@ impl Show<'_> {
         let mut out = output::text();
         if self.has_metadata() && selection.is_all() {
             self.metadata(&node.path, &mut out)?;
+            self.extension(&node.path, &mut out)?;
             writeln!(out, "{} {}", paint(NAME, "array"), paint(DIM, &kind_of(node)))?;
         }
         self.text(node, selection, &mut out)?;
@@ -250,6 +251,17 @@ impl Show<'_> {
         let lines = value::named_lines(&attributes, "", self.limits)?;
         lines.iter().try_for_each(|l| writeln!(out, "  {l}"))?;
         Ok(out.flush()?)
+    }
+
+    /// What the file says beside the metadata: the key and the time of a cache object, where it has them.
+    fn extension(&self, path: &str, out: &mut dyn Write) -> Outcome<()> {
+        let fields = self.container.extension(path, self.limits)?;
+        if fields.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{}", paint(NAME, "extension"))?;
+        let lines = value::named_lines(&fields, "", self.limits)?;
+        Ok(lines.iter().try_for_each(|l| writeln!(out, "  {l}"))?)
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     index: Index,
     /// The file that it was read from, held open: as long as it is, no other file can be taken for it.
     file: Option<IndexFile>,
+    /// How many entries came back when the index was made again.
+    mended: usize,
 }
 
 impl Shared {
@@ -47,6 +49,7 @@ impl Shared {
             limits: options.limits,
             index: Index::default(),
             file: None,
+            mended: 0,
         };
         let is_there = |name| dir.join(name).symlink_metadata().is_ok();
         if shared.readonly {
@@ -59,13 +62,19 @@ impl Shared {
         } else if !is_there(LOCK) {
             // Nobody has ever locked it: it may be a file of this name and no more. The lock is left to be made until
             // that is known, since a file that is locked and damaged is made again.
-            shared.load(None)?;
+            match shared.load(None) {
+                Err(e) if e.kind() == Kind::Conflict => {
+                    let lock = Lock::take(dir, shared.patience)?;
+                    shared.load(Some(&lock))?;
+                }
+                other => drop(other?),
+            }
         }
         Ok(shared)
     }
 
-    /// Reads the index, if it is another than the one that was read last. One that is missing or damaged is made
-    /// again, which takes the lock.
+    /// Reads the index, if it is another than the one that was read last. One that is missing, damaged or of an older
+    /// version is made again; without the lock that is a `Conflict`.
     fn load(&mut self, lock: Option<&Lock>) -> Result<bool> {
         let found = IndexFile::open(&self.dir)?;
         if let (Some(file), Some(found)) = (&self.file, &found)
@@ -97,9 +106,7 @@ impl Shared {
             Err(e) => return Err(e),
         };
         let Some(lock) = lock else {
-            let lock = Lock::take(&self.dir, self.patience)?;
-            // Another process may have made it meanwhile.
-            return self.load(Some(&lock));
+            return Err(Error::conflict("the index has to be made anew under the lock").file(&self.dir));
         };
         self.index = match lost {
             Ok(legacy) => {
@@ -110,9 +117,11 @@ impl Shared {
                 if found.is_some() {
                     file::set_aside(&self.dir, file::DAMAGED)?;
                 }
-                let mut index = Index::default();
+                // What was read while it was sound is as good as ever, also entries that carry no keys.
+                let mut index = std::mem::take(&mut self.index);
                 let put = super::rebuild::objects(&self.dir, &(self.limits)())?.named;
                 index.apply(&Changes { put, ..Changes::default() });
+                self.mended = index.len();
                 index
             }
         };
@@ -164,6 +173,10 @@ impl Store for Shared {
             return Err(e);
         }
         Ok(())
+    }
+
+    fn mended(&self) -> usize {
+        self.mended
     }
 
     fn bytes(&self) -> u64 {
