@@ -1,11 +1,12 @@
-//! Cache directories that nengo uses too: the index read, opening and closing with many entries, shrinking.
+//! Cache directories that nengo uses too: the index read, opening and closing with many entries, shrinking; opening
+//! and closing one with a journal.
 
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use hyperslab_core::{Value, View};
-use hyperslab_nco::cache::{Cache, CacheOptions, Key};
+use hyperslab_nco::cache::{Cache, CacheOptions, Commit, Key, Mode};
 
 use crate::Result;
 use crate::time::samples;
@@ -34,7 +35,32 @@ pub(crate) fn open_close(folder: &Path) -> Result<Vec<f64>> {
     Ok(samples(once))
 }
 
-/// The same with one new entry.
+/// The same with a journal; the miss takes in what was appended since its table was written.
+pub(crate) fn open_close_native(folder: &Path) -> Result<Vec<f64>> {
+    const ENTRIES: usize = 100_000;
+    let dir = folder.join("cache-native");
+    let options = CacheOptions { mode: Mode::Native, commit: Commit::Flush, ..CacheOptions::default() };
+    let key = |i: usize| Key::from(format!("{i:040x}").as_str());
+    if !dir.exists() {
+        let cache = Cache::open(&dir, &options)?;
+        let array = View::from_slice([2], &[0.5, 0.25])?;
+        for i in 0..ENTRIES {
+            cache.put(&key(i), &Value::Null, &array)?;
+            if i % 1000 == 0 {
+                cache.flush()?;
+            }
+        }
+        cache.flush()?;
+    }
+    let cache = Cache::open(&dir, &options)?;
+    if cache.size()?.entries != ENTRIES as u64 || cache.get(&key(ENTRIES / 2))?.is_none() {
+        return Err("the cache does not hold what was put".into());
+    }
+    let none = Key::from("none");
+    Ok(samples(|| Cache::open(&dir, &options)?.get(&none)))
+}
+
+/// A directory of nengo's, opened and closed with one new entry.
 pub(crate) fn open_put_close(folder: &Path) -> Result<Vec<f64>> {
     let dir = folder.join("cache-100k-put");
     fs::create_dir_all(&dir)?;

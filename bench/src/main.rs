@@ -53,6 +53,7 @@ fn run(args: &[String]) -> Result<()> {
         "packets-all" => return print_noted(packets::rows(folder, 0)?),
         "cache-index" => cache::index(folder)?,
         "cache-open" => cache::open_close(folder)?,
+        "cache-open-native" => cache::open_close_native(folder)?,
         "cache-put" => cache::open_put_close(folder)?,
         "cache-shrink" => cache::shrink(folder)?,
         "hdf5-attribute" => hdf5::attribute(folder)?,

@@ -1,12 +1,12 @@
 //! Many processes in one cache directory, nengo's among them, and some are killed: nothing that was put is lost, and
 //! nothing wrong is read.
 //!
-//! `HYPERSLAB_SOAK=1` runs 64 processes of ours, then 8 with 8 of nengo, for half a minute and more.
+//! `HYPERSLAB_SOAK=1` runs 64 processes of ours in each mode, then 8 with 8 of nengo, for half a minute and more.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is the failure report")]
 
 use hyperslab_core::{Value, View, testing};
-use hyperslab_nco::cache::{Cache, CacheOptions, Key, Lookup};
+use hyperslab_nco::cache::{Cache, CacheOptions, Commit, Key, Lookup, Mode};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -150,10 +150,20 @@ impl Worker {
 
 /// Runs processes in a directory and kills them at random, each time starting another; then everything that was
 /// put must be there.
-fn run(python: Option<&Path>, ours: u64, nengos: u64, time: Duration) {
+fn run(mode: Mode, python: Option<&Path>, ours: u64, nengos: u64, time: Duration) {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().canonicalize().unwrap();
-    Cache::open(&dir, &CacheOptions::default()).unwrap();
+    let mut put = HashSet::new();
+    let cache = Cache::open(&dir, &CacheOptions { mode, commit: Commit::Flush, ..CacheOptions::default() });
+    let cache = cache.unwrap();
+    // So many that the journal becomes long, and is written anew, while the processes run.
+    for i in 0..if mode == Mode::Native { 3500 } else { 0 } {
+        let key = format!("{i:040x}");
+        cache.put(&Key::from(&*key), &metadata(&key), &array(&key)).unwrap();
+        put.insert(key);
+    }
+    drop(cache);
+    let before = put.len();
     let mut born = 0;
     let mut start = |nengo: bool| {
         born += 1;
@@ -166,7 +176,7 @@ fn run(python: Option<&Path>, ours: u64, nengos: u64, time: Duration) {
     for i in 0..ours + nengos {
         workers.push((i >= ours, start(i >= ours)));
     }
-    let (mut put, mut built, mut kills) = (HashSet::new(), 0, 0u64);
+    let (mut built, mut kills) = (0, 0u64);
     let mut hear = |said: Vec<String>| {
         for line in said {
             match line.rsplit_once("put ") {
@@ -197,13 +207,13 @@ fn run(python: Option<&Path>, ours: u64, nengos: u64, time: Duration) {
     let cache = Cache::open(&dir, &CacheOptions::default()).unwrap();
     let lost: Vec<_> = put.iter().filter(|key| !check(&cache, key)).collect();
     assert!(lost.is_empty(), "{} of {} lost: {lost:?}", lost.len(), put.len());
-    assert!(!put.is_empty());
+    assert!(put.len() > before);
     let checked = cache.verify(&mut |_| {}).unwrap();
     assert!(checked.problems.is_empty(), "{:?}", checked.problems);
     let entries = cache.size().unwrap().entries;
     println!(
-        "soak: {ours} processes and {nengos} of nengo in one cache, {kills} killed: {} entries put, 0 lost; {built} builds of nengo",
-        put.len()
+        "soak: {ours} processes and {nengos} of nengo in one {mode:?} cache, {kills} killed: {} entries put, 0 lost; {built} builds of nengo",
+        put.len() - before
     );
     if let Some(python) = python {
         let seen = testing::run_python(python, JUDGE, &[dir.as_os_str()]);
@@ -220,12 +230,18 @@ fn soak() -> bool {
 fn ours_alone() {
     let python = testing::oracle_python();
     let (processes, seconds) = if soak() { (64, 30) } else { (12, 3) };
-    run(python.as_deref(), processes, 0, Duration::from_secs(seconds));
+    run(Mode::Shared, python.as_deref(), processes, 0, Duration::from_secs(seconds));
+}
+
+#[test]
+fn ours_in_a_journal() {
+    let (processes, seconds) = if soak() { (64, 30) } else { (16, 4) };
+    run(Mode::Native, None, processes, 0, Duration::from_secs(seconds));
 }
 
 #[test]
 fn ours_with_nengo() {
     let Some(python) = testing::oracle_python() else { return };
     let (each, seconds) = if soak() { (8, 45) } else { (3, 6) };
-    run(Some(&python), each, each, Duration::from_secs(seconds));
+    run(Mode::Shared, Some(&python), each, each, Duration::from_secs(seconds));
 }

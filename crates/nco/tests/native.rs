@@ -1,15 +1,12 @@
-//! Caches in the native mode: many handles, damage, processes that are killed, and nengo, which leaves them alone.
+//! Caches in the native mode: many handles, damage, and nengo, which leaves them alone. Processes that are killed are
+//! in `cache_processes.rs`.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is the failure report")]
 
 use hyperslab_core::{Kind, Value, View, testing};
 use hyperslab_nco::cache::{Cache, CacheOptions, Commit, Key, Lookup, Mode, mode_of};
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
 
 fn options() -> CacheOptions {
     CacheOptions { mode: Mode::Native, ..CacheOptions::default() }
@@ -230,95 +227,4 @@ print(str(said[0].message))
         let cache = open(dir.path());
         assert!(keys.iter().all(|key| has(&cache, key)));
     }
-}
-
-const ROLE: &str = "HYPERSLAB_TEST_NATIVE_PROCESS";
-
-/// Not a test of its own: a process that puts and gets until it is killed. It prints what was put.
-#[test]
-fn native_process() {
-    let Some(role) = std::env::var_os(ROLE) else { return };
-    let (name, dir) = role.to_str().unwrap().split_once(' ').unwrap();
-    let mut out = std::io::stdout().lock();
-    let mut done: Vec<String> = Vec::new();
-    for n in 0u64.. {
-        let cache = open(Path::new(dir));
-        for m in 0..1 + n % 50 {
-            let key = format!("{name}-{n}-{m}-{}", "x".repeat((m % 90) as usize));
-            put(&cache, &key);
-            // One write, so that a kill leaves no half of a line.
-            out.write_all(format!("put {key}\n").as_bytes()).unwrap();
-            out.flush().unwrap();
-            done.push(key);
-            for key in done.iter().rev().step_by(1 + done.len() / 10) {
-                assert!(has(&cache, key), "{key} is lost");
-            }
-        }
-    }
-}
-
-struct Worker {
-    child: Child,
-    said: Receiver<String>,
-}
-
-impl Worker {
-    fn start(dir: &Path, number: u64) -> Worker {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["native_process", "--exact", "--nocapture", "--test-threads=1"]);
-        command.env(ROLE, format!("p{number} {}", dir.to_str().unwrap()));
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (tell, said) = channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|l| tell.send(l)));
-        Worker { child, said }
-    }
-
-    /// Kills it; what it had put. It must not have ended by itself.
-    fn kill(mut self) -> Vec<String> {
-        if let Some(status) = self.child.try_wait().unwrap() {
-            panic!("a process ended by itself: {status}");
-        }
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.said.iter().filter_map(|line| Some(line.rsplit_once("put ")?.1.to_owned())).collect()
-    }
-}
-
-/// Processes that put and get and are killed at random, each replaced by another: what was put is there.
-#[test]
-fn killed_processes_lose_nothing() {
-    let soak = std::env::var_os("HYPERSLAB_SOAK").is_some();
-    let (processes, seconds) = if soak { (64, 60) } else { (16, 4) };
-    let dir = tempfile::tempdir().unwrap();
-    // With what is there already the journal is written anew while they run.
-    let old = full(dir.path(), 3500);
-    let mut workers: Vec<Worker> = (0..processes).map(|i| Worker::start(dir.path(), i)).collect();
-    let (mut put, mut kills) = (BTreeSet::new(), 0);
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let mut random = 88172645463325252u64;
-    while Instant::now() < until {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        std::thread::sleep(Duration::from_millis(5 + random % 100));
-        let victim = (random >> 20) as usize % workers.len();
-        put.extend(workers.swap_remove(victim).kill());
-        kills += 1;
-        workers.push(Worker::start(dir.path(), processes + kills));
-    }
-    workers.into_iter().for_each(|worker| put.extend(worker.kill()));
-    let cache = open(dir.path());
-    let lost: Vec<_> = put.iter().chain(&old).filter(|key| !has(&cache, key)).collect();
-    assert!(lost.is_empty(), "{} of {} lost: {lost:?}", lost.len(), put.len());
-    assert!(!put.is_empty());
-    let checked = cache.verify(&mut |_| {}).unwrap();
-    assert!(checked.problems.is_empty(), "{:?}", checked.problems);
-    let index = std::fs::read(dir.path().join("index")).unwrap();
-    let anew = u64::from_le_bytes(index[16..24].try_into().unwrap());
-    assert!(anew > 1);
-    println!(
-        "soak: {processes} processes in one native cache, {kills} killed: {} entries put, 0 lost; the journal written anew {anew} times",
-        put.len()
-    );
 }

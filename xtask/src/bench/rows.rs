@@ -396,8 +396,16 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "cache-open-native",
+        what: "the same with a journal (our native mode)",
+        peer: "`nengo.cache.DecoderCache`",
+        script: Some(("cache.py", "open")),
+        goal: Goal::AtMost(5e-3),
+        ..ROW
+    },
+    Row {
         name: "cache-put",
-        what: "the same with a new entry, on the disk when it is closed (nengo syncs nothing)",
+        what: "open a cache of nengo's with 100,000 entries, put one, close, all on the disk (nengo syncs nothing)",
         peer: "`nengo.cache.DecoderCache`",
         script: Some(("cache.py", "put")),
         goal: Goal::Ratio(1.0),

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// The longest journal that is read, some ten million entries: a longer one is no cache's.
 const MAX_JOURNAL: u64 = 1 << 30;
 
-/// A tail that is longer than this and than an eighth of the rest is put into a table.
+/// A tail that is longer than this and than a sixteenth of the rest is put into a table.
 const SHORT_TAIL: u64 = 256 << 10;
 
 /// Where an entry lies: in the pack with this UUID, from here to there.
@@ -137,7 +137,7 @@ impl<S: Storage> Journal<S> {
     pub(super) fn is_worn(&self) -> bool {
         let tail = self.seen.saturating_sub(self.header.tail_at());
         let damaged = self.no_table.load(Ordering::Relaxed) || self.lost.load(Ordering::Relaxed) > 0;
-        damaged || tail > SHORT_TAIL.max(self.header.tail_at() / 8)
+        damaged || tail > SHORT_TAIL.max(self.header.tail_at() / 16)
     }
 
     /// Whether entries may be missing that the packs still have, as far as the journal was looked at. Bytes that are

@@ -74,7 +74,7 @@ pub(crate) use header::is_journal;
 use super::key::Key;
 use super::lock::{Lock, is_at};
 use super::name::PackName;
-use super::own::no_follow;
+use super::own::{no_follow, sync_dir};
 use super::shared::INDEX;
 use super::shared::file::{self, IndexFile};
 use super::store::{Changes, Place, Store};
@@ -82,6 +82,7 @@ use super::{CacheOptions, Mode, mode_of, rebuild};
 use hyperslab_core::source::FileSource;
 use hyperslab_core::{Error, Kind, Limits, Result};
 use journal::{Append, At, Journal};
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use storage::Storage as _;
@@ -95,6 +96,8 @@ pub(crate) struct Native {
     journal: Option<Journal<FileSource>>,
     /// A sync has not succeeded: what the file holds may never reach the disk, so the next commit writes another.
     doubtful: bool,
+    /// Whether the journal's name is on the disk: who renamed it may have been killed before making sure.
+    named: bool,
 }
 
 impl Native {
@@ -111,6 +114,7 @@ impl Native {
             limits: options.limits,
             journal: None,
             doubtful: false,
+            named: false,
         };
         if !native.readonly && native.path.symlink_metadata().is_err() {
             file::nothing_foreign(dir)?;
@@ -155,6 +159,7 @@ impl Native {
         let file = meta.and_then(|_| no_follow().read(true).write(!self.readonly).open(&self.path));
         let file = file.map_err(|e| Error::io(e, "cannot open the journal").file(&self.path))?;
         self.journal = Some(Journal::open(FileSource::from_file(file, &self.path))?);
+        self.named = false;
         Ok(())
     }
 
@@ -162,18 +167,19 @@ impl Native {
     fn renew(&mut self, mut entries: Vec<(Box<str>, At)>, search: bool, _lock: &Lock) -> Result<()> {
         let generation = self.journal.as_ref().map_or(0, |j| j.header().generation).saturating_add(1);
         if search {
-            let mut all: std::collections::HashMap<Box<str>, At> =
-                rebuild::objects(&self.dir, &(self.limits)())?
-                    .named
-                    .into_iter()
-                    .map(|(key, place)| (key.name().into(), at_of(place)))
-                    .collect();
+            let mut all: HashMap<Box<str>, At> = rebuild::objects(&self.dir, &(self.limits)())?
+                .named
+                .into_iter()
+                .map(|(key, place)| (key.name().into(), at_of(place)))
+                .collect();
             all.extend(entries);
             entries = all.into_iter().collect();
         }
-        let file = IndexFile::replace(&self.dir, &snapshot::snapshot(entries, generation)?)?;
+        let bytes = snapshot::snapshot(entries, generation)?;
+        self.doubtful = true;
+        let file = IndexFile::replace(&self.dir, &bytes)?;
         self.journal = Some(Journal::open(file.into_source())?);
-        self.doubtful = false;
+        (self.doubtful, self.named) = (false, true);
         Ok(())
     }
 
@@ -238,10 +244,12 @@ impl Store for Native {
         if !journal.append(&what).map_err(|e| e.file(&self.path))? {
             return Ok(());
         }
-        if let Err(e) = journal.storage().sync() {
-            self.doubtful = true;
-            return Err(e);
+        self.doubtful = true;
+        journal.storage().sync()?;
+        if !self.named {
+            sync_dir(&self.dir)?;
         }
+        (self.doubtful, self.named) = (false, true);
         if journal.is_worn() {
             // The change is made already; what cannot be written now is written by the next writer.
             let _ = self.compact(lock);
