@@ -57,7 +57,10 @@ pub fn read<'a, S: Source + ?Sized>(
 }
 
 /// Everything of an object, compared with its checksums.
-fn whole<'a, S: Source + ?Sized>(
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn whole<'a, S: Source + ?Sized>(
     entry: &Entry,
     source: &'a S,
     policy: Policy,

@@ -206,11 +206,12 @@ impl Cache {
 /// Reads an entry whole. Whether it carries checksums.
 fn check(source: &FileSource, key: &str, place: Place, policy: Policy, limits: &Limits) -> Result<bool> {
     let window = Window::read(source, place, limits)?;
-    let sums = Entry::open(&window, place.start)?.checks(&window, limits)?;
+    let object = Entry::open(&window, place.start)?;
+    let sums = object.checks(&window, limits)?;
     // A key that is none of ours is an entry all the same; its object cannot say another.
     match Key::named(key) {
         Some(key) => drop(entry::read(source, &key, place, policy, limits)?),
-        None => drop(crate::object::read(&window, place.start, policy, limits)?),
+        None => drop(crate::object::whole(&object, &window, policy, limits)?),
     }
     Ok(sums.pickle.is_some() && sums.array.is_some())
 }

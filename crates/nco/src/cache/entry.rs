@@ -90,7 +90,7 @@ pub(crate) fn read(
         let what = format!("an object of another key, {:?}", String::from_utf8_lossy(other));
         return Err(Error::invalid(what).at(place.start).file(&window.name));
     }
-    let Object { metadata, array } = object::read(&window, place.start, policy, limits)?;
+    let Object { metadata, array } = object::whole(&entry, &window, policy, limits)?;
     // Nothing is copied: the elements are counted already.
     Ok(Object { metadata, array: array.into_owned()? })
 }
