@@ -153,7 +153,9 @@ impl<S: Storage> Appender<S> {
             return Ok(false);
         }
         // libhdf5 asks for the length on opening the file, and compares it with the end that it reads after that.
-        self.storage.set_len(self.file_len.saturating_add(self.options.step.saturating_mul(2)))?;
+        // Counted from what is used, so that trying again moves it no further.
+        let len = self.state.end.saturating_add(self.options.step.saturating_mul(2));
+        self.storage.set_len(len.max(self.file_len))?;
         self.file_len = self.storage.len()?;
         sleep(self.options.settle);
         self.look()?;
