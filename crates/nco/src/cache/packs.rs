@@ -87,8 +87,14 @@ impl PackWriter {
     /// # Errors
     /// `Unsupported` for element types that NPY cannot hold, `Io`.
     pub(crate) fn append(&mut self, key: &Key, pickle: &[u8], array: &View<'_>) -> Result<Place> {
+        let written = self.write(key, pickle, array);
+        self.placed(written)
+    }
+
+    /// Where an object lies that was written behind the others and ends there.
+    fn placed(&mut self, written: Result<u64>) -> Result<Place> {
         let start = self.end;
-        match self.write(key, pickle, array) {
+        match written {
             Ok(end) => {
                 self.end = end;
                 Ok(Place { pack: self.name, start, end })
@@ -113,17 +119,8 @@ impl PackWriter {
     /// # Errors
     /// `Invalid` for an object that is damaged; as [`PackWriter::append`].
     pub(crate) fn copy(&mut self, key: &Key, window: &Window, limits: &Limits) -> Result<Place> {
-        let start = self.end;
-        match self.write_copy(key, window, limits) {
-            Ok(end) => {
-                self.end = end;
-                Ok(Place { pack: self.name, start, end })
-            }
-            Err(e) => {
-                let _ = self.file.set_len(start);
-                Err(e.file(&self.path))
-            }
-        }
+        let written = self.write_copy(key, window, limits);
+        self.placed(written)
     }
 
     fn write_copy(&mut self, key: &Key, window: &Window, limits: &Limits) -> Result<u64> {
