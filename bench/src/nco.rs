@@ -28,14 +28,14 @@ fn load(path: &Path, limits: &Limits) -> hyperslab_core::Result<object::Object<'
 
 /// One object of an open pack after the other.
 pub(crate) fn walk(folder: &Path) -> Result<Vec<f64>> {
-    let source = source::FileSource::open(folder.join("pack.nco"))?;
+    let source = source::map(folder.join("pack.nco"))?;
     let limits = Limits::default();
     let starts: Vec<u64> = pack::walk(&source, &limits)?.entries.iter().map(|e| e.header().start).collect();
     let once = || -> hyperslab_core::Result<u64> {
         let mut elements = 0;
         for &start in &starts {
             let o = object::read(&source, start, Policy::Strict, &limits)?;
-            elements += o.array.nbytes();
+            elements += o.array.into_owned()?.nbytes();
         }
         Ok(elements)
     };

@@ -16,8 +16,10 @@ const MEMORY_MIB: u32 = 2048;
 const TIMEOUT_SECONDS: u32 = 10;
 const MAX_INPUT: u32 = 256 * 1024;
 /// Targets that look at fewer bytes, or take long for many and show nothing else.
-const SMALLER: [(&str, u32); 9] = [
+const SMALLER: [(&str, u32); 11] = [
     ("cache_journal", 8192),
+    ("nco", 4096),
+    ("unpickle", 2048),
     ("npz", 4096),
     ("npz_edit", 4096),
     ("text", 600),

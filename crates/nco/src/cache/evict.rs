@@ -121,7 +121,7 @@ impl Cache {
             let (taken, left) = rest.split_at_checked(n).unwrap_or((rest, &[]));
             rest = left;
             // A file of this name that holds no object is not the cache's: others go in its place.
-            let own = in_threads(taken, |f| own::is_own(&self.dir, f.name));
+            let own = own::in_threads(taken, |f| own::is_own(&self.dir, f));
             for (file, _) in taken.iter().zip(own).filter(|(_, own)| *own) {
                 let bytes = on_disk(file, block);
                 excess = excess.saturating_sub(bytes);
@@ -136,7 +136,7 @@ impl Cache {
         let changes = Changes { packs, ..Changes::default() };
         store.commit(&lock, &changes)?;
         let entries = before.saturating_sub(store.len()) as u64;
-        let deleted = in_threads(&victims, |name| own::delete_checked(&self.dir, *name));
+        let deleted = own::in_threads(&victims, |name| own::delete_checked(&self.dir, *name));
         let failed: Option<Error> = deleted.into_iter().find_map(Result::err);
         left = left.saturating_sub(gained);
         match failed {
@@ -144,28 +144,6 @@ impl Cache {
             None => Ok(Shrunk { packs: victims.len() as u64, entries, bytes: gained, left }),
         }
     }
-}
-
-/// What a function says of each item, in their order; many items are shared among threads, since it is the file
-/// system that takes the time.
-fn in_threads<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    const FEW: usize = 64;
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(8);
-    if items.len() < FEW || threads == 1 {
-        return items.iter().map(each).collect();
-    }
-    let part = items.len().div_ceil(threads);
-    let each = &each;
-    std::thread::scope(|s| {
-        let parts: Vec<_> = items
-            .chunks(part)
-            .map(|part| s.spawn(move || part.iter().map(each).collect::<Vec<R>>()))
-            .collect();
-        let joined = parts
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        joined.flatten().collect()
-    })
 }
 
 fn on_disk(file: &PackFile, block: u64) -> u64 {

@@ -67,10 +67,10 @@ pub fn layout_of(dir: &Path, limits: &Limits) -> Result<Option<Layout>> {
 
 fn index(dir: &Path, limits: &Limits) -> Result<Option<Read>> {
     let Some(file) = IndexFile::open(dir)? else { return Ok(None) };
-    let there = |pack| own::open(dir, pack).is_ok();
+    let there = |pack| own::is_there(dir, pack);
     // Paths in it may name the directory as it is called from the root.
     let absolute = dir.canonicalize().map_err(|e| Error::io(e, "cannot open the cache").file(dir))?;
-    Index::parse(&file.bytes(limits)?, &absolute, &there, limits)
+    Index::parse(file.bytes(limits)?, &absolute, &there, limits)
         .map(Some)
         .map_err(|e| e.file(dir.join("index")))
 }

@@ -86,16 +86,20 @@ impl PackName {
 impl fmt::Display for PackName {
     /// `XX/REST.nco`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = format!("{:032x}", self.uuid());
-        for (i, digit) in digits.char_indices() {
-            match i {
-                2 => f.write_str("/")?,
-                8 | 12 | 16 | 20 => f.write_str("-")?,
-                _ => {}
-            }
-            write!(f, "{digit}")?;
+        let mut text = [0; PackName::LEN];
+        let mut places = text.iter_mut();
+        let nibbles = self.0.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        for (i, nibble) in nibbles.enumerate() {
+            let between = match i {
+                2 => Some(b'/'),
+                8 | 12 | 16 | 20 => Some(b'-'),
+                _ => None,
+            };
+            let digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+            between.into_iter().chain([digit]).zip(&mut places).for_each(|(byte, place)| *place = byte);
         }
-        f.write_str(".nco")
+        places.zip(b".nco").for_each(|(place, byte)| *place = *byte);
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -32,31 +32,62 @@ pub struct PackFile {
 /// `Io` when the directory cannot be listed. What vanishes meanwhile is not there.
 pub(crate) fn list(dir: &Path) -> Result<Vec<PackFile>> {
     let fail = |e| Error::io(e, "cannot list the cache").file(dir);
-    let mut found = Vec::new();
+    let mut shards = Vec::new();
     for shard in std::fs::read_dir(dir).map_err(fail)? {
         let shard = shard.map_err(fail)?;
-        let name = shard.file_name();
-        let Some(name) = name.to_str().filter(|n| n.len() == 2) else { continue };
-        if !shard.file_type().is_ok_and(|t| t.is_dir()) {
-            continue;
-        }
-        let Ok(files) = std::fs::read_dir(shard.path()) else { continue };
-        for file in files.flatten() {
-            let rest = file.file_name();
-            let Some(pack) = rest.to_str().and_then(|rest| PackName::of(name, rest)) else { continue };
-            // Of the name itself, not of what a link leads to.
-            let Ok(meta) = file.metadata() else { continue };
-            if meta.is_file() {
-                let written = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                // The time of access comes late or not at all where the file system is told so; a hit marks it (see
-                // `mark_used`), and nothing is older than its last write.
-                let used = meta.accessed().map_or(written, |t| t.max(written));
-                found.push(PackFile { name: pack, bytes: meta.len(), used, written });
-            }
+        if let Ok(name) = shard.file_name().into_string()
+            && name.len() == 2
+            && shard.file_type().is_ok_and(|t| t.is_dir())
+        {
+            shards.push((name, shard.path()));
         }
     }
+    let found = in_threads(&shards, |(name, path)| list_shard(name, path));
+    let mut found: Vec<_> = found.into_iter().flatten().collect();
     found.sort_unstable_by_key(|f| f.name);
     Ok(found)
+}
+
+/// The pack files of a folder.
+fn list_shard(shard: &str, path: &Path) -> Vec<PackFile> {
+    let Ok(files) = std::fs::read_dir(path) else { return Vec::new() };
+    let mut found = Vec::new();
+    for file in files.flatten() {
+        let rest = file.file_name();
+        let Some(pack) = rest.to_str().and_then(|rest| PackName::of(shard, rest)) else { continue };
+        // Of the name itself, not of what a link leads to.
+        let Ok(meta) = file.metadata() else { continue };
+        if meta.is_file() {
+            let written = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            // The time of access comes late or not at all where the file system is told so; a hit marks it (see
+            // `mark_used`), and nothing is older than its last write.
+            let used = meta.accessed().map_or(written, |t| t.max(written));
+            found.push(PackFile { name: pack, bytes: meta.len(), used, written });
+        }
+    }
+    found
+}
+
+/// What a function says of each item, in their order; many items are shared among threads, since it is the file
+/// system that takes the time.
+pub(crate) fn in_threads<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    const FEW: usize = 64;
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(8);
+    if items.len() < FEW || threads == 1 {
+        return items.iter().map(each).collect();
+    }
+    let part = items.len().div_ceil(threads);
+    let each = &each;
+    std::thread::scope(|s| {
+        let parts: Vec<_> = items
+            .chunks(part)
+            .map(|part| s.spawn(move || part.iter().map(each).collect::<Vec<R>>()))
+            .collect();
+        let joined = parts
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        joined.flatten().collect()
+    })
 }
 
 /// A mark of use that is no older is left as it is.
@@ -88,6 +119,11 @@ pub(crate) fn open(dir: &Path, name: PackName) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether a file of this name is there. Whether it is own is looked at when it is opened.
+pub(crate) fn is_there(dir: &Path, name: PackName) -> bool {
+    name.path(dir).symlink_metadata().is_ok_and(|m| m.is_file())
+}
+
 /// Options to open files with that are no links, and do not make the process wait for one that is a pipe.
 pub(crate) fn no_follow() -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -103,13 +139,21 @@ pub(crate) fn no_follow() -> OpenOptions {
 /// Whether a file starts with the header of an object.
 pub(crate) fn is_pack(file: File) -> bool {
     let source = FileSource::from_file(file, PathBuf::new());
-    let Ok((head, size)) = source.head(HEADER_LEN) else { return false };
-    Header::parse(&head, 0, size).is_ok_and(|h| h.is_ordered() && h.pickle.start <= size)
+    source.head(HEADER_LEN).is_ok_and(|(head, size)| starts_object(&head, size))
+}
+
+fn starts_object(head: &[u8], size: u64) -> bool {
+    Header::parse(head, 0, size).is_ok_and(|h| h.is_ordered() && h.pickle.start <= size)
 }
 
 /// Whether a file that was listed just now, in a folder that is no link, is the cache's own.
-pub(crate) fn is_own(dir: &Path, name: PackName) -> bool {
-    no_follow().read(true).open(name.path(dir)).is_ok_and(is_pack)
+pub(crate) fn is_own(dir: &Path, file: &PackFile) -> bool {
+    let starts_object = |opened: File| {
+        let source = FileSource::from_file(opened, PathBuf::new());
+        let mut head = [0; HEADER_LEN];
+        source.read_exact_at(0, &mut head).is_ok() && starts_object(&head, file.bytes)
+    };
+    no_follow().read(true).open(file.name.path(dir)).is_ok_and(starts_object)
 }
 
 /// Deletes a pack file if it is the cache's own. Whether it is gone.

@@ -8,11 +8,10 @@
 use super::super::key::Key;
 use super::super::name::PackName;
 use super::super::store::{Changes, Place};
-use super::scan;
+use super::rows::{Row, Rows};
 use hyperslab_core::value::ListKind;
 use hyperslab_core::{Error, Kind, Limits, Result, Value};
 use hyperslab_pickle::{Item, NodeId, Pickle, Plain, Policy, Protocol, RowsDump};
-use indexmap::IndexMap;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -28,18 +27,9 @@ const HEAD: &[u8; 10] = b"\x80\x02K\x02K\x04\x86q\0.";
 /// The entries of an index, in its order.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    entries: IndexMap<Box<str>, Slot>,
+    rows: Rows,
     /// Entries of which nothing is known: other keys, other values.
     others: Vec<(Value, Value)>,
-}
-
-/// What an index says of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Slot {
-    /// It lies in this directory.
-    Here(Place),
-    /// It lies in some other file, between two positions.
-    Elsewhere(Box<(Box<str>, i64, i64)>),
 }
 
 /// What kind of index a file is.
@@ -57,12 +47,12 @@ impl Index {
     /// # Errors
     /// `Unsupported` for a newer version, `Invalid` for anything else that is no index, `Limit`.
     pub(crate) fn parse(
-        bytes: &[u8],
+        bytes: Vec<u8>,
         dir: &Path,
         there: &dyn Fn(PackName) -> bool,
         limits: &Limits,
     ) -> Result<Read> {
-        let first = load(bytes, 0, limits)?;
+        let first = load(&bytes, 0, limits)?;
         let version = match first.get(first.root()) {
             Item::Tuple(&[version, protocol]) => (first.get(version), first.get(protocol)),
             Item::Dict(pairs) => {
@@ -79,27 +69,28 @@ impl Index {
             )));
         }
         let at = first.consumed();
-        let rest = bytes.get(at..).unwrap_or_default();
-        if let Some(index) = Index::of_rows(rest, dir, there) {
-            return Ok(Read::Current(index));
-        }
-        let second = load(rest, at as u64, limits)?;
+        drop(first);
+        let bytes = match Index::of_rows(bytes, at, dir, there) {
+            Ok(index) => return Ok(Read::Current(index)),
+            Err(bytes) => bytes,
+        };
+        let second = load(bytes.get(at..).unwrap_or_default(), at as u64, limits)?;
         let Item::Dict(pairs) = second.get(second.root()) else {
             return Err(Error::invalid("the index holds no dict behind its version").at(at as u64));
         };
         Index::of_pickle(&second, pairs, dir, there, limits).map(Read::Current)
     }
 
-    /// An index as nengo and we write them, if this is one.
-    fn of_rows(bytes: &[u8], dir: &Path, there: &dyn Fn(PackName) -> bool) -> Option<Index> {
-        let mut index = Index::default();
-        // A row takes some 60 bytes.
-        index.entries.reserve(bytes.len() / 64);
-        let mut paths = Paths { dir: dir.to_str(), there, last: None, known: HashMap::new() };
-        scan::rows(bytes, &mut |key, file, start, end| {
-            index.entries.insert(key.into(), paths.slot(file, start, end));
-        })?;
-        Some(index)
+    /// An index as nengo and we write them, or its bytes back if this is none.
+    fn of_rows(
+        bytes: Vec<u8>,
+        at: usize,
+        dir: &Path,
+        there: &dyn Fn(PackName) -> bool,
+    ) -> std::result::Result<Index, Vec<u8>> {
+        let mut paths = Paths { dir: dir.to_str(), there, known: HashMap::new() };
+        let rows = Rows::read(bytes, at, &mut |path| paths.pack(path))?;
+        Ok(Index { rows, others: Vec::new() })
     }
 
     fn of_pickle(
@@ -110,23 +101,20 @@ impl Index {
         limits: &Limits,
     ) -> Result<Index> {
         let mut index = Index::default();
-        index.entries.reserve(pairs.len() / 2);
-        let mut paths = Paths { dir: dir.to_str(), there, last: None, known: HashMap::new() };
+        let mut paths = Paths { dir: dir.to_str(), there, known: HashMap::new() };
         for &[key, row] in pairs.as_chunks::<2>().0 {
-            let slot = match pickle.get(row) {
+            let place = match pickle.get(row) {
                 Item::Tuple(&[file, start, end]) => {
                     match (pickle.get(file), pickle.get(start), pickle.get(end)) {
-                        (Item::Str(file), Item::Int(start), Item::Int(end)) => {
-                            Some(paths.slot(file, start, end))
-                        }
+                        (Item::Str(file), Item::Int(start), Item::Int(end)) => Some((file, start, end)),
                         _ => None,
                     }
                 }
                 _ => None,
             };
-            match (pickle.get(key), slot) {
-                (Item::Str(key), Some(slot)) => {
-                    index.entries.insert(key.into(), slot);
+            match (pickle.get(key), place) {
+                (Item::Str(key), Some((file, start, end))) => {
+                    index.rows.put(key, file, start, end, &mut |path| paths.pack(path))?;
                 }
                 _ => index.others.push((pickle.value_of(key, limits)?, pickle.value_of(row, limits)?)),
             }
@@ -136,44 +124,47 @@ impl Index {
 
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() + self.others.len()
+        self.rows.len() + self.others.len()
     }
 
     /// Where an entry lies.
     pub(crate) fn find(&self, key: &Key) -> Option<Place> {
-        match self.entries.get(key.name())? {
-            Slot::Here(place) => Some(*place),
-            Slot::Elsewhere(..) => None,
-        }
+        here(&self.rows.find(key.name())?)
     }
 
     /// The entries that lie in this directory.
     pub(crate) fn each(&self, visit: &mut dyn FnMut(&str, Place)) {
-        for (key, slot) in &self.entries {
-            if let Slot::Here(place) = slot {
-                visit(key, *place);
+        for row in self.rows.iter() {
+            if let Some(place) = here(&row) {
+                visit(row.key, place);
             }
         }
     }
 
-    /// Makes a change. Whether anything is different now.
-    pub(crate) fn apply(&mut self, changes: &Changes) -> bool {
-        let before = self.entries.len();
-        if !changes.removed.is_empty() {
+    /// Makes a change. Whether anything is different now. `dir` is where the index lies.
+    ///
+    /// # Errors
+    /// `Unsupported` for a directory whose path is no text, `Limit`.
+    pub(crate) fn apply(&mut self, changes: &Changes, dir: &Path) -> Result<bool> {
+        let dir = text_of(dir)?;
+        let before = self.rows.len();
+        if !changes.removed.is_empty() || !changes.packs.is_empty() {
             let removed: HashMap<&str, Place> =
                 changes.removed.iter().map(|(key, place)| (key.name(), *place)).collect();
-            self.entries
-                .retain(|key, slot| !matches!(slot, Slot::Here(place) if removed.get(&**key) == Some(place)));
+            self.rows.retain(|row| {
+                here(&row).is_none_or(|place| {
+                    removed.get(row.key) != Some(&place) && !changes.packs.contains(&place.pack)
+                })
+            });
         }
-        if !changes.packs.is_empty() {
-            self.entries.retain(|_, slot| !matches!(slot, Slot::Here(p) if changes.packs.contains(&p.pack)));
+        let mut different = self.rows.len() != before;
+        for (key, Place { pack, start, end }) in &changes.put {
+            let far = |_| Error::unsupported("nengo's index has no place behind 2^63");
+            let (start, end) = (i64::try_from(*start).map_err(far)?, i64::try_from(*end).map_err(far)?);
+            let path = format!("{dir}/{pack}");
+            different |= self.rows.put(key.name(), &path, start, end, &mut |_| Some(*pack))?;
         }
-        let mut different = self.entries.len() != before;
-        for (key, place) in &changes.put {
-            let slot = Slot::Here(*place);
-            different |= self.entries.insert(key.name().into(), slot.clone()) != Some(slot);
-        }
-        different
+        Ok(different)
     }
 
     /// The bytes of the index of a directory, in the form that nengo 2.3 and later read.
@@ -181,80 +172,62 @@ impl Index {
     /// # Errors
     /// `Unsupported` for a directory whose path is no text, and for entries that cannot be written again.
     pub(crate) fn emit(&self, dir: &Path) -> Result<Vec<u8>> {
-        let dir = dir.to_str().ok_or_else(|| {
-            Error::unsupported("the path is no UTF-8, and nengo's index holds it").file(dir)
-        })?;
-        if self.others.is_empty() {
-            return self.emit_rows(dir);
+        let dir = text_of(dir)?;
+        let mut paths: HashMap<PackName, String> = HashMap::new();
+        for pack in self.rows.iter().filter_map(|row| here(&row)).map(|place| place.pack) {
+            paths.entry(pack).or_insert_with(|| format!("{dir}/{pack}"));
         }
-        let row = |file: &str, start: Value, end: Value| {
-            Value::List(ListKind::Tuple, vec![Value::from(file), start, end])
-        };
+        let mut bytes = HEAD.to_vec();
+        if self.others.is_empty() {
+            let mut rows = RowsDump::new(Protocol::Four);
+            for row in self.rows.iter() {
+                let place = [
+                    Plain::Str(path_of(&paths, &row)),
+                    Plain::Int(row.start.into()),
+                    Plain::Int(row.end.into()),
+                ];
+                rows.insert(row.key, &place)?;
+            }
+            bytes.extend(rows.finish());
+            return Ok(bytes);
+        }
         let mut all = Vec::with_capacity(self.len());
-        for (key, slot) in &self.entries {
-            let value = match slot {
-                Slot::Here(Place { pack, start, end }) => {
-                    row(&format!("{dir}/{pack}"), Value::Int((*start).into()), Value::Int((*end).into()))
-                }
-                Slot::Elsewhere(there) => row(&there.0, there.1.into(), there.2.into()),
-            };
-            all.push((Value::from(&**key), value));
+        for row in self.rows.iter() {
+            let place = vec![Value::from(path_of(&paths, &row)), row.start.into(), row.end.into()];
+            all.push((Value::from(row.key), Value::List(ListKind::Tuple, place)));
         }
         all.extend(self.others.iter().map(|(k, v)| (copy(k), copy(v))));
-        let mut bytes = HEAD.to_vec();
         bytes.extend(hyperslab_pickle::dump(&Value::Map(all))?);
         Ok(bytes)
     }
 }
 
-impl Index {
-    fn emit_rows(&self, dir: &str) -> Result<Vec<u8>> {
-        let mut paths: HashMap<PackName, String> = HashMap::new();
-        for slot in self.entries.values() {
-            if let Slot::Here(place) = slot {
-                paths.entry(place.pack).or_insert_with(|| format!("{dir}/{}", place.pack));
-            }
-        }
-        let mut rows = RowsDump::new(Protocol::Four);
-        for (key, slot) in &self.entries {
-            let (file, start, end) = match slot {
-                Slot::Here(p) => {
-                    (paths.get(&p.pack).map_or("", String::as_str), p.start.into(), p.end.into())
-                }
-                Slot::Elsewhere(row) => (&*row.0, row.1.into(), row.2.into()),
-            };
-            rows.insert(key, &[Plain::Str(file), Plain::Int(start), Plain::Int(end)])?;
-        }
-        let mut bytes = HEAD.to_vec();
-        bytes.extend(rows.finish());
-        Ok(bytes)
-    }
+/// What a row's file is called: a pack in this directory by what the directory is called now.
+fn path_of<'a>(paths: &'a HashMap<PackName, String>, row: &Row<'a>) -> &'a str {
+    here(row).and_then(|place| paths.get(&place.pack)).map_or(row.path, String::as_str)
+}
+
+/// Where a row's entry lies, if it does in this directory.
+fn here(row: &Row<'_>) -> Option<Place> {
+    let (start, end) = (u64::try_from(row.start).ok()?, u64::try_from(row.end).ok()?);
+    Some(Place { pack: row.pack?, start, end })
+}
+
+fn text_of(dir: &Path) -> Result<&str> {
+    dir.to_str()
+        .ok_or_else(|| Error::unsupported("the path is no UTF-8, and nengo's index holds it").file(dir))
 }
 
 /// The paths of an index, and what they mean here.
 struct Paths<'d> {
     dir: Option<&'d str>,
     there: &'d dyn Fn(PackName) -> bool,
-    /// The last one: entries of a pack come together.
-    last: Option<(Box<str>, PackName)>,
     /// Packs that an index names by another folder, and whether they are here.
     known: HashMap<PackName, bool>,
 }
 
 impl Paths<'_> {
-    fn slot(&mut self, file: &str, start: i64, end: i64) -> Slot {
-        let elsewhere = || Slot::Elsewhere(Box::new((file.into(), start, end)));
-        let (Ok(from), Ok(to)) = (u64::try_from(start), u64::try_from(end)) else { return elsewhere() };
-        match self.pack(file) {
-            Some(pack) => Slot::Here(Place { pack, start: from, end: to }),
-            None => elsewhere(),
-        }
-    }
-
     fn pack(&mut self, file: &str) -> Option<PackName> {
-        if let Some((_, pack)) = self.last.as_ref().filter(|(last, _)| **last == *file) {
-            return Some(*pack);
-        }
         let pack = PackName::at_end_of(file)?;
         let in_dir = self
             .dir
@@ -263,7 +236,6 @@ impl Paths<'_> {
         if !in_dir && !*self.known.entry(pack).or_insert_with(|| (self.there)(pack)) {
             return None;
         }
-        self.last = Some((file.into(), pack));
         Some(pack)
     }
 }

@@ -6,6 +6,7 @@
 
 pub(super) mod file;
 pub(super) mod index;
+mod rows;
 mod scan;
 
 use super::key::Key;
@@ -121,7 +122,7 @@ impl Shared {
                 // What was read while it was sound is as good as ever, also entries that carry no keys.
                 let mut index = std::mem::take(&mut self.index);
                 let put = super::rebuild::objects(&self.dir, &(self.limits)())?.named;
-                index.apply(&Changes { put, ..Changes::default() });
+                index.apply(&Changes { put, ..Changes::default() }, &self.dir)?;
                 self.mended = index.len();
                 index
             }
@@ -133,8 +134,8 @@ impl Shared {
     fn parse(&self, found: &IndexFile) -> Result<Read> {
         let limits = (self.limits)();
         let bytes = found.bytes(&limits)?;
-        let there = |pack| own::open(&self.dir, pack).is_ok();
-        Index::parse(&bytes, &self.dir, &there, &limits).map_err(|e| e.file(self.dir.join(INDEX)))
+        let there = |pack| own::is_there(&self.dir, pack);
+        Index::parse(bytes, &self.dir, &there, &limits).map_err(|e| e.file(self.dir.join(INDEX)))
     }
 
     fn write(&mut self, _lock: &Lock) -> Result<()> {
@@ -166,14 +167,15 @@ impl Store for Shared {
 
     fn commit(&mut self, lock: &Lock, changes: &Changes) -> Result<()> {
         self.load(Some(lock))?;
-        if self.index.apply(changes)
-            && let Err(e) = self.write(lock)
-        {
+        let committed = match self.index.apply(changes, &self.dir) {
+            Ok(true) => self.write(lock),
+            other => other.map(drop),
+        };
+        if committed.is_err() {
             // What is in memory was not written.
             self.file = None;
-            return Err(e);
         }
-        Ok(())
+        committed
     }
 
     fn mended(&self) -> usize {
