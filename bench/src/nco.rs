@@ -26,7 +26,7 @@ fn load(path: &Path, limits: &Limits) -> hyperslab_core::Result<object::Object<'
     object::load(path, Policy::Strict, limits)
 }
 
-/// One object of an open pack after the other.
+/// One object of an open pack after the other, copied out of the map that the pack is.
 pub(crate) fn walk(folder: &Path) -> Result<Vec<f64>> {
     let source = source::map(folder.join("pack.nco"))?;
     let limits = Limits::default();

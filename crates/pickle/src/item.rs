@@ -4,7 +4,7 @@
 //! a whole pickle keeps its own bounds, as `value.rs` and `repr.rs` do: a short pickle can describe a tree without
 //! end.
 
-use crate::node::{Arena, Node, NodeId};
+use crate::node::{Arena, Node, NodeId, Text};
 use crate::numpy::{ArrayNode, Elements, Layout};
 use crate::opaque::How;
 use crate::time::{self, Moment};
@@ -124,7 +124,19 @@ impl<'a> Pickle<'a> {
     #[inline]
     pub fn get(&self, id: NodeId) -> Item<'_> {
         let a = &self.arena;
+        // What most nodes are is told where it is asked; the rest would make every place that asks large.
         match a.node(id) {
+            Node::Int(i) => Item::Int(i),
+            Node::Float(f) => Item::Float(f),
+            Node::Str(Text::Input(text)) => Item::Str(text),
+            Node::Tuple { items, .. } => Item::Tuple(a.links(items)),
+            node => self.other(node),
+        }
+    }
+
+    fn other(&self, node: Node<'a>) -> Item<'_> {
+        let a = &self.arena;
+        match node {
             Node::None => Item::None,
             Node::Bool(b) => Item::Bool(b),
             Node::Int(i) => Item::Int(i),

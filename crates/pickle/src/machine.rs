@@ -78,6 +78,12 @@ impl<'a> Machine<'a> {
                 Err(e) => return Err(e.reading("pickle").at(self.at as u64)),
             };
             match self.step(byte) {
+                // Nearly everything is memorized as soon as it is made.
+                Ok(None) if self.input.next_is(op::MEMOIZE) => {
+                    self.at = self.input.position();
+                    let stored = self.input.u8().and_then(|_| self.memorize());
+                    stored.map_err(|e| self.misread(op::MEMOIZE, e))?;
+                }
                 Ok(None) => {}
                 Ok(Some(root)) => {
                     self.arena.settle()?;
@@ -155,10 +161,7 @@ impl<'a> Machine<'a> {
                 let index = self.input.u32()?;
                 self.put(index.into())?;
             }
-            op::MEMOIZE => {
-                let top = self.top()?;
-                self.memo.append(top)?;
-            }
+            op::MEMOIZE => self.memorize()?,
             op::GET => {
                 let index = self.slot()?;
                 self.get(index)?;
@@ -389,6 +392,12 @@ impl<'a> Machine<'a> {
             Some(&id) if self.stack.len() > self.floor() => Ok(id),
             _ => Err(underflow()),
         }
+    }
+
+    #[inline]
+    fn memorize(&mut self) -> Result<()> {
+        let top = self.top()?;
+        self.memo.append(top)
     }
 
     fn pop(&mut self) -> Result<NodeId> {

@@ -109,7 +109,7 @@ pub(crate) enum Node<'a> {
 }
 
 /// How many nodes are made between two looks at the limits.
-const BATCH: u32 = 4096;
+const BATCH: usize = 4096;
 
 pub(crate) struct Arena<'a> {
     pub(crate) nodes: Vec<Node<'a>>,
@@ -125,6 +125,9 @@ pub(crate) struct Arena<'a> {
     pub(crate) globals: Vec<Global<'a>>,
     pub(crate) opaques: Vec<OpaqueNode>,
     limits: Limits,
+    /// How many of the nodes the limits were told of.
+    counted: usize,
+    /// What else was made, and they were not told of.
     uncounted: u32,
 }
 
@@ -154,6 +157,8 @@ impl<'a> Arena<'a> {
             globals: Vec::new(),
             opaques: Vec::new(),
             limits: limits.clone(),
+            // The constants cost nothing.
+            counted: 4,
             uncounted: 0,
         }
     }
@@ -162,7 +167,7 @@ impl<'a> Arena<'a> {
     fn count(&mut self, n: usize) -> Result<()> {
         let n = u32::try_from(n).map_err(|_| too_many("nodes"))?;
         self.uncounted = self.uncounted.saturating_add(n);
-        if self.uncounted >= BATCH { self.settle() } else { Ok(()) }
+        if self.uncounted >= BATCH as u32 { self.settle() } else { Ok(()) }
     }
 
     #[cold]
@@ -172,17 +177,18 @@ impl<'a> Arena<'a> {
 
     /// Counts what is left of the last batch.
     pub(crate) fn settle(&mut self) -> Result<()> {
-        self.limits.count_objects(std::mem::take(&mut self.uncounted).into())
+        let new = self.nodes.len().saturating_sub(std::mem::replace(&mut self.counted, self.nodes.len()));
+        self.limits.count_objects(new as u64 + u64::from(std::mem::take(&mut self.uncounted)))
     }
 
     // A node that is handed over in memory is read back wider than it was written, which waits for the store.
     #[inline(always)]
     pub(crate) fn push(&mut self, node: Node<'a>) -> Result<NodeId> {
-        self.uncounted = self.uncounted.saturating_add(1);
-        if self.uncounted >= BATCH {
+        let n = self.nodes.len();
+        if n % BATCH == 0 {
             self.settle_batch()?;
         }
-        let id = NodeId::from_index(self.nodes.len())?;
+        let id = NodeId::from_index(n)?;
         self.nodes.push(node);
         Ok(id)
     }
@@ -205,6 +211,7 @@ impl<'a> Arena<'a> {
     }
 
     /// A run of exactly these nodes.
+    #[inline]
     pub(crate) fn link(&mut self, items: &[NodeId]) -> Result<Links> {
         let start = u32::try_from(self.links.len()).map_err(|_| too_many("references"))?;
         let len = u32::try_from(items.len()).map_err(|_| too_many("references"))?;

@@ -58,6 +58,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether this byte comes next.
+    #[inline]
+    pub(crate) fn next_is(&self, byte: u8) -> bool {
+        self.input.get(self.at) == Some(&byte)
+    }
+
     #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8> {
         match self.input.get(self.at) {

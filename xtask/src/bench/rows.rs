@@ -349,7 +349,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "nco-read-pack",
-        what: "the same from an open pack of 1,000",
+        what: "the same from an open pack of 1,000 (a map), into memory of our own",
         peer: "`nengo.utils.nco.read`",
         script: Some(("nco.py", "read-pack")),
         goal: Goal::Ratio(1.0 / 13.0),

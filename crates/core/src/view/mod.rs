@@ -73,6 +73,7 @@ impl<'a> View<'a> {
     }
 
     /// A dense view in the given order.
+    #[inline]
     pub fn with_order(
         dtype: Dtype,
         shape: Shape,
@@ -333,8 +334,13 @@ impl<'a> View<'a> {
 }
 
 /// Strides of a dense array.
+#[inline]
 fn dense_strides(shape: &Shape, itemsize: u64, order: Order) -> SmallVec<[i64; 4]> {
-    let mut strides: SmallVec<[i64; 4]> = SmallVec::from_elem(0, shape.len());
+    // Most arrays have few dimensions, and making room for many takes longer than all the rest.
+    let mut strides: SmallVec<[i64; 4]> = match shape.len() {
+        rank @ 0..=4 => SmallVec::from_buf_and_len([0; 4], rank),
+        rank => SmallVec::from_elem(0, rank),
+    };
     let mut step = itemsize as i64;
     let mut set = |(s, &d): (&mut i64, &u64)| {
         *s = step;
