@@ -50,10 +50,19 @@ pub(crate) struct Outcome {
     pub(crate) failure: Option<String>,
 }
 
-/// Runs the named targets, or all, for `--seconds N` each (60).
+/// What is asked for.
+pub(crate) struct Options {
+    pub(crate) seconds: u64,
+    /// Whether the address sanitizer looks on. It has nothing to look at in safe code, which without it runs up to ten
+    /// times as often.
+    pub(crate) sanitizer: bool,
+    /// All where there are none.
+    pub(crate) names: Vec<String>,
+}
+
+/// Runs the named targets, or all, for `--seconds N` each (60), with the address sanitizer or with `--no-sanitizer`.
 pub(crate) fn main(args: &[String]) -> Result<()> {
-    let (seconds, names) = options(args, 60)?;
-    let outcomes = run_targets(seconds, &names)?;
+    let outcomes = run_targets(&options(args, 60)?)?;
     let mut failed = 0_usize;
     for outcome in &outcomes {
         match &outcome.failure {
@@ -67,22 +76,22 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     if failed == 0 { Ok(()) } else { Err(format!("{failed} of {} targets failed", outcomes.len())) }
 }
 
-/// `--seconds N` and the names that are left.
-pub(crate) fn options(args: &[String], default: u64) -> Result<(u64, Vec<String>)> {
-    let mut seconds = default;
-    let mut names = Vec::new();
+/// The options and the names that are left.
+pub(crate) fn options(args: &[String], default: u64) -> Result<Options> {
+    let mut options = Options { seconds: default, sanitizer: true, names: Vec::new() };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
-        if arg == "--seconds" {
-            let number = args.next().ok_or("--seconds needs a number")?;
-            seconds = number.parse().map_err(|_| format!("--seconds {number}: not a number"))?;
-        } else if arg.starts_with('-') {
-            return Err(format!("{arg}: no such option"));
-        } else {
-            names.push(arg.clone());
+        match arg.as_str() {
+            "--seconds" => {
+                let number = args.next().ok_or("--seconds needs a number")?;
+                options.seconds = number.parse().map_err(|_| format!("--seconds {number}: not a number"))?;
+            }
+            "--no-sanitizer" => options.sanitizer = false,
+            other if other.starts_with('-') => return Err(format!("{arg}: no such option")),
+            _ => options.names.push(arg.clone()),
         }
     }
-    Ok((seconds, names))
+    Ok(options)
 }
 
 /// Every file in `fuzz/fuzz_targets` is a target, and `fuzz/Cargo.toml` must list it.
@@ -113,24 +122,29 @@ pub(crate) fn check() -> Result<()> {
 }
 
 /// Runs targets one after the other; a finding stops its own target only.
-pub(crate) fn run_targets(seconds: u64, names: &[String]) -> Result<Vec<Outcome>> {
+pub(crate) fn run_targets(options: &Options) -> Result<Vec<Outcome>> {
     let all = targets()?;
-    if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
+    if let Some(unknown) = options.names.iter().find(|name| !all.contains(name)) {
         return Err(format!("there is no fuzz target {unknown:?}; there are: {}", all.join(", ")));
     }
     let tool = cargo_fuzz()?;
-    let chosen = if names.is_empty() { &all } else { names };
-    chosen.iter().map(|name| run_target(&tool, name, seconds)).collect()
+    let chosen = if options.names.is_empty() { &all } else { &options.names };
+    chosen.iter().map(|name| run_target(&tool, name, options)).collect()
 }
 
-fn run_target(tool: &Path, name: &str, seconds: u64) -> Result<Outcome> {
+fn run_target(tool: &Path, name: &str, options: &Options) -> Result<Outcome> {
+    let seconds = options.seconds;
     let corpus = root().join("fuzz/corpus").join(name);
     make_dir(&corpus)?;
     let mut fuzz = command(tool);
     // Run from `fuzz/`: cargo-fuzz looks for its own manifest from the current directory.
     fuzz.current_dir(root().join("fuzz")).env("RUSTC_BOOTSTRAP", "1");
-    fuzz.env("CARGO_TARGET_DIR", target().join("fuzz"));
-    fuzz.args(["fuzz", "run", "--fuzz-dir", ".", name]).arg(&corpus).arg("--");
+    fuzz.env("CARGO_TARGET_DIR", target().join(if options.sanitizer { "fuzz" } else { "fuzz-plain" }));
+    fuzz.args(["fuzz", "run", "--fuzz-dir", "."]);
+    if !options.sanitizer {
+        fuzz.args(["--sanitizer", "none"]);
+    }
+    fuzz.arg(name).arg(&corpus).arg("--");
     let smaller = SMALLER.iter().find(|(target, _)| *target == name);
     let most = smaller.map_or(MAX_INPUT, |(_, most)| *most);
     let list = target().join(format!("fuzz-{name}.seeds"));

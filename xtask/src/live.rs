@@ -16,7 +16,7 @@ our follower | calls refused to the writer |
 
 /// Runs the runs and writes down what came of them.
 pub(crate) fn main(args: &[String]) -> Result<()> {
-    let (seconds, names) = fuzz::options(args, 60)?;
+    let fuzz::Options { seconds, names, .. } = fuzz::options(args, 60)?;
     if !names.is_empty() {
         return Err("the runs have no names".into());
     }

@@ -18,11 +18,11 @@ What takes too long for every change: `cargo xtask soak` runs it and adds a sect
 
 /// Runs the long tests and every fuzz target, and writes down what came of it.
 pub(crate) fn main(args: &[String]) -> Result<()> {
-    let (seconds, names) = fuzz::options(args, 300)?;
+    let options = fuzz::options(args, 300)?;
     let typed = format!("cargo xtask soak {}", args.join(" "));
     let mut rows = Vec::new();
     let mut failed = 0_usize;
-    if names.is_empty() {
+    if options.names.is_empty() {
         let start = Instant::now();
         let mut tests = cargo();
         tests.args(["test", "--workspace", "--all-features", "--", "--nocapture"]);
@@ -35,7 +35,7 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
         rows.push(row(&format!("`HYPERSLAB_SOAK=1 {}`", shown(&tests)), start, &result));
         rows.extend(count.soak.iter().map(line));
     }
-    for outcome in fuzz::run_targets(seconds, &names)? {
+    for outcome in fuzz::run_targets(&options)? {
         let result = match &outcome.failure {
             None => format!("{} executions, nothing found", outcome.executions),
             Some(why) => {
@@ -44,7 +44,7 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
             }
         };
         println!("soak: fuzz {}: {result}", outcome.target);
-        rows.push(format!("| fuzz `{}` | {seconds} | {result} |", outcome.target));
+        rows.push(format!("| fuzz `{}` | {} | {result} |", outcome.target, options.seconds));
     }
     let title = format!("## {}, commit {}", machine::today(), machine::commit());
     let machine = machine::lines().join("; ");
