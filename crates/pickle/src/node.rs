@@ -185,7 +185,7 @@ impl<'a> Arena<'a> {
     #[inline(always)]
     pub(crate) fn push(&mut self, node: Node<'a>) -> Result<NodeId> {
         let n = self.nodes.len();
-        if n % BATCH == 0 {
+        if n.is_multiple_of(BATCH) {
             self.settle_batch()?;
         }
         let id = NodeId::from_index(n)?;
