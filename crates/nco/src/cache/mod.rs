@@ -5,9 +5,9 @@
 //! | [`mod@key`] | keys, their names, a key made of arrays and parameters |
 //! | `name.rs`, `own.rs` | names of pack files; which files are the cache's own, and their deletion |
 //! | `packs.rs`, `entry.rs` | a pack being written; an entry read and checked |
-//! | `lock.rs` | one writer of names at a time |
+//! | `lock.rs`, `mode.rs` | one writer of names at a time; which mode a directory has, whatever is damaged |
 //! | `store.rs` | what a mode has to do; `shared/` and `native/` do it |
-//! | `legacy.rs` | older layouts of nengo's, and a cache put into another |
+//! | `legacy.rs`, `upgrade.rs` | older layouts of nengo's, and a cache put into another; one made anew where it lies |
 //! | `session.rs` | what was put and is not committed yet |
 //! | `evict.rs`, `contents.rs`, `compact.rs`, `recover.rs` | a cache made smaller; listed and checked; its packs put together or apart; its names found again |
 //!
@@ -24,6 +24,7 @@ mod evict;
 pub mod key;
 mod legacy;
 mod lock;
+mod mode;
 mod name;
 mod native;
 mod own;
@@ -33,22 +34,25 @@ mod recover;
 mod session;
 mod shared;
 mod store;
+mod upgrade;
 
 pub use compact::Packed;
 pub use contents::{Checked, Listed, PackState, Problem};
 pub use evict::{Shrunk, Size};
 pub use key::{Key, KeyHasher};
 pub use legacy::{Layout, Migrated, layout_of, migrate};
+pub use mode::{Mode, is_cache, mode_of};
 pub use name::PackName;
 #[doc(hidden)]
 pub use native::testing as journal_testing;
 pub use own::PackFile;
 pub use recover::Recovered;
 pub use store::Place;
+pub use upgrade::{Upgraded, upgrade};
 
 use crate::object::Object;
 use hyperslab_core::source::FileSource;
-use hyperslab_core::{Error, Kind, Limits, Result, Source as _, Value, View};
+use hyperslab_core::{Error, Kind, Limits, Result, Value, View};
 use hyperslab_pickle::Policy;
 use lock::Lock;
 use session::Session;
@@ -56,16 +60,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use store::{Changes, Store};
-
-/// How a directory keeps the names of its entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Mode {
-    /// In nengo's index, so that nengo uses the directory at the same time.
-    #[default]
-    Shared,
-    /// In a journal of its own: much faster with many entries. Nengo leaves such a directory alone.
-    Native,
-}
 
 /// When what is put becomes durable, and visible to other processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -368,22 +362,6 @@ impl Drop for Cache {
             let _ = self.flush();
         }
     }
-}
-
-/// Whether a directory is a cache, or was one: it has an index, a journal or packs.
-pub fn is_cache(dir: &Path) -> bool {
-    mode_of(dir).is_some() || own::list(dir).is_ok_and(|packs| !packs.is_empty())
-}
-
-/// The mode of a directory, if it is a cache. Where the index is damaged, it is taken for nengo's.
-pub fn mode_of(dir: &Path) -> Option<Mode> {
-    let index = dir.join(shared::INDEX);
-    if !index.symlink_metadata().ok()?.is_file() {
-        return Some(Mode::Shared);
-    }
-    let open = own::no_follow().read(true).open(&index).map(|file| FileSource::from_file(file, &index));
-    let head = open.ok().and_then(|file| Some(file.head(16).ok()?.0)).unwrap_or_default();
-    Some(if native::is_journal(&head) { Mode::Native } else { Mode::Shared })
 }
 
 /// Whether an entry's file has been deleted, which caches are for.

@@ -1,6 +1,7 @@
 //! `slab cache`: directories of Nengo cache objects, listed, checked, put in order.
 
 mod ls;
+mod migrate;
 mod pack;
 mod recover;
 mod shrink;
@@ -10,7 +11,7 @@ mod verify;
 use crate::exit::Outcome;
 use clap::Subcommand;
 use hyperslab::nco::cache::{self, Cache, CacheOptions, Mode};
-use hyperslab::{Error, Result};
+use hyperslab::{Error, Kind, Limits, Result};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -30,6 +31,7 @@ enum Command {
     Unpack(unpack::Args),
     Shrink(shrink::Args),
     Recover(recover::Args),
+    Migrate(migrate::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -40,16 +42,33 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Unpack(args) => unpack::run(args),
         Command::Shrink(args) => shrink::run(args),
         Command::Recover(args) => recover::run(args),
+        Command::Migrate(args) => migrate::run(args),
     }
 }
 
 /// Opens a directory that is a cache: none is made here.
 fn open(dir: &Path, readonly: bool) -> Result<Cache> {
+    folder(dir)?;
     if !cache::is_cache(dir) {
-        return Err(Error::usage("is no cache directory: it has neither index nor packs").file(dir));
+        return Err(match cache::layout_of(dir, &Limits::default())? {
+            Some(_) => Error::usage("has the layout of nengo 2.0: one file for each entry, and no index")
+                .hint(format!("try 'slab cache migrate {}'", dir.display())),
+            None => Error::usage("is no cache directory: it has neither index nor packs"),
+        }
+        .file(dir));
     }
     Cache::open(dir, &CacheOptions { readonly, ..CacheOptions::default() })
-        .map_err(|e| if e.kind() == hyperslab::Kind::Invalid { hinted(e, dir) } else { e })
+        .map_err(|e| if e.kind() == Kind::Invalid { hinted(e, dir) } else { e })
+}
+
+/// Checks that there is a directory that can be listed.
+fn folder(dir: &Path) -> Result<()> {
+    let meta = dir.metadata().map_err(|e| Error::io(e, "cannot open the cache").file(dir))?;
+    if !meta.is_dir() {
+        let what = "is a file, and a cache is a directory: an index, and packs in folders of two digits";
+        return Err(Error::usage(what).file(dir));
+    }
+    dir.read_dir().map(drop).map_err(|e| Error::io(e, "cannot list the cache").file(dir))
 }
 
 /// A damaged index can be made again.
@@ -57,8 +76,9 @@ fn hinted(e: Error, dir: &Path) -> Error {
     e.hint(format!("try 'slab cache recover {}'", dir.display()))
 }
 
-fn mode(cache: &Cache) -> (&'static str, &'static str) {
-    match cache.mode() {
+/// A mode as JSON has it, and as it is said.
+fn mode(mode: Mode) -> (&'static str, &'static str) {
+    match mode {
         Mode::Shared => ("shared", "shared with nengo"),
         Mode::Native => ("native", "native"),
     }

@@ -1,6 +1,6 @@
 //! The file of an index: read, replaced, set aside.
 
-use super::super::lock::LOCK;
+use super::super::lock::{self, LOCK};
 use super::super::own::{no_follow, sync_dir};
 use super::INDEX;
 use hyperslab_core::source::FileSource;
@@ -111,9 +111,7 @@ fn create_part(part: &Path) -> Result<File> {
 
 /// Whether a directory is a cache in spite of its index: it was locked before, or there are packs.
 pub(in super::super) fn is_cache(dir: &Path, index: bool) -> bool {
-    !index
-        || dir.join(LOCK).symlink_metadata().is_ok_and(|m| m.is_file() && m.len() == 0)
-        || super::super::own::list(dir).is_ok_and(|packs| !packs.is_empty())
+    !index || lock::is_there(dir) || super::super::own::list(dir).is_ok_and(|packs| !packs.is_empty())
 }
 
 /// Checks that none of the names that a new cache needs belongs to somebody else.
@@ -123,7 +121,8 @@ pub(in super::super) fn is_cache(dir: &Path, index: bool) -> bool {
 pub(in super::super) fn nothing_foreign(dir: &Path) -> Result<()> {
     for name in [LOCK, PART] {
         let path = dir.join(name);
-        let taken = path.symlink_metadata().is_ok_and(|m| !m.is_file() || (name == LOCK && m.len() > 0));
+        let foreign = |m: std::fs::Metadata| !m.is_file() || (name == LOCK && !lock::is_there(dir));
+        let taken = path.symlink_metadata().is_ok_and(foreign);
         if taken {
             return Err(Error::usage("is there already, and a cache would need the name").file(path));
         }
