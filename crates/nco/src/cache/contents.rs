@@ -210,7 +210,7 @@ fn check(source: &FileSource, key: &str, place: Place, policy: Policy, limits: &
     let sums = object.checks(&window, limits)?;
     // A key that is none of ours is an entry all the same; its object cannot say another.
     match Key::named(key) {
-        Some(key) => drop(entry::read(source, &key, place, policy, limits)?),
+        Some(key) => drop(entry::read(source, &key, place, false, policy, limits)?),
         None => drop(crate::object::whole(&object, &window, policy, limits)?),
     }
     Ok(sums.pickle.is_some() && sums.array.is_some())

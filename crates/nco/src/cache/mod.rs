@@ -80,6 +80,9 @@ pub struct CacheOptions {
     pub readonly: bool,
     /// When entries become durable.
     pub commit: Commit,
+    /// Arrays of entries of 1 MiB and more are views over their pack, mapped, which others may delete, but not shorten
+    /// or write over: neither nengo nor this crate does. On file systems of several machines they are copied.
+    pub map: bool,
     /// How long others are waited for.
     pub patience: Duration,
     /// What becomes of metadata of classes that are not known: a miss, or an inert record.
@@ -94,6 +97,7 @@ impl Default for CacheOptions {
             mode: Mode::default(),
             readonly: false,
             commit: Commit::default(),
+            map: true,
             patience: Duration::from_secs(60),
             policy: Policy::Inspect,
             limits: Limits::default,
@@ -237,7 +241,7 @@ impl Cache {
         let file = own::open(&self.dir, place.pack).map_err(|e| Error::io(e, "cannot open").file(&path))?;
         let limits = (self.options.limits)();
         let file = FileSource::from_file(file, path);
-        let object = entry::read(&file, key, place, self.options.policy, &limits)?;
+        let object = entry::read(&file, key, place, self.options.map, self.options.policy, &limits)?;
         if !self.options.readonly {
             own::mark_used(file.file());
         }
