@@ -4,8 +4,8 @@
 
 mod layouts;
 
-use hyperslab::nco::cache::{Cache, CacheOptions, Key};
-use hyperslab::testing;
+use hyperslab::nco::cache::{Cache, CacheOptions, Key, Mode};
+use hyperslab::{Value, testing};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -134,4 +134,100 @@ fn a_damaged_old_index_is_left_alone() {
         "{text}"
     );
     assert!(files(&cache) == before);
+}
+
+/// Directories that are no sound caches, each with what a command says of it; nothing in them is changed.
+#[test]
+fn what_is_no_cache_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = |name: &str| {
+        let path = dir.path().join(name);
+        fs::create_dir(&path).unwrap();
+        path
+    };
+    fs::write(dir.path().join("file"), "text").unwrap();
+    made("empty");
+    let foreign = made("foreign");
+    fs::create_dir(foreign.join("ab")).unwrap();
+    fs::write(foreign.join("ab/thesis.nco"), "mine").unwrap();
+    for (name, index) in [("newer", &b"\x80\x02K\x03K\x05\x86q\0."[..]), ("text", b"notes\n")] {
+        fs::write(made(name).join("index"), index).unwrap();
+    }
+    fs::create_dir(made("folder").join("index")).unwrap();
+    layouts::unversioned(&dir.path().join("packs"));
+    fs::remove_file(dir.path().join("packs/index")).unwrap();
+    let mut cases = vec![
+        ("file", "is a file, and a cache is a directory"),
+        ("nowhere", "nowhere: cannot open the cache"),
+        ("empty", "empty: is no cache"),
+        ("foreign", "foreign: is no cache"),
+        ("newer", "a cache index of version (3, 5), known are those up to (2, 5)"),
+        ("text", "index: "),
+        ("folder", "folder/index: is a folder, where a cache has its index"),
+    ];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("../text/index", made("link").join("index")).unwrap();
+        std::os::unix::fs::symlink("foreign", dir.path().join("elsewhere")).unwrap();
+        cases.push(("link", "link/index: is a link, where a cache has its index"));
+        cases.push(("elsewhere", "elsewhere: is no cache"));
+    }
+    let before = files(dir.path());
+    let commands: [&[&str]; 7] =
+        [&["ls"], &["verify"], &["pack"], &["unpack"], &["recover"], &["migrate"], &["shrink", "--to", "1"]];
+    for (name, says) in cases {
+        for command in commands {
+            let out = slab(&[&["cache"], command, &[name]].concat(), dir.path());
+            let text = printed(&out);
+            let damaged = name == "text" && command == ["verify"];
+            assert_eq!(out.status.code(), Some(if damaged { 1 } else { 2 }), "{command:?} {name}: {text}");
+            assert!(text.contains(says) && text.lines().count() == 1, "{command:?} {name}: {text}");
+            let hint = name == "text" && matches!(command, ["ls" | "verify" | "migrate"]);
+            assert_eq!(text.contains("cache recover"), hint, "{command:?} {name}: {text}");
+            assert!(files(dir.path()) == before, "{command:?} {name}");
+        }
+    }
+    let text = printed(&slab(&["cache", "migrate", "packs"], dir.path()));
+    assert!(text.contains("has packs and no index") && text.contains("slab cache recover packs"), "{text}");
+}
+
+/// Commands that write say what becomes of a damaged index before they go on without it.
+#[test]
+fn a_damaged_index_is_told_when_it_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, mode) in [("shared", Mode::Shared), ("native", Mode::Native)] {
+        let cache =
+            Cache::open(dir.path().join(name), &CacheOptions { mode, ..CacheOptions::default() }).unwrap();
+        for key in layouts::KEYS {
+            cache.put(&Key::from(key), &Value::Null, &layouts::array(1)).unwrap();
+        }
+        drop(cache);
+        let index = dir.path().join(name).join("index");
+        let good = fs::read(&index).unwrap();
+        let mut bytes = good.clone();
+        bytes[..16].fill(b'x');
+        fs::write(&index, &bytes).unwrap();
+        let out = slab(&["cache", "verify", name], dir.path());
+        let text = printed(&out);
+        assert_eq!(out.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains("damaged") && text.contains(&format!("try 'slab cache recover {name}'")),
+            "{text}"
+        );
+        let out = slab(&["cache", "recover", name], dir.path());
+        let text = printed(&out);
+        assert_eq!(out.status.code(), Some(0), "{text}");
+        assert!(text.contains("0 entries kept, 3 found in the packs"), "{text}");
+        assert!(text.contains("note: ") && text.contains("kept as index.damaged"), "{text}");
+        assert!(fs::read(dir.path().join(name).join("index.damaged")).unwrap() == bytes);
+        let (listed, code) = json(&["cache", "ls", name], dir.path());
+        assert_eq!((&listed["mode"], code), (&name.into(), 0), "{listed}");
+        assert_eq!(json(&["cache", "verify", name], dir.path()).1, 0);
+        let text = printed(&slab(&["cache", "recover", name], dir.path()));
+        assert!(text.contains("3 entries kept, 0 found") && !text.contains("note"), "{text}");
+    }
+    // So do those that meet an index of nengo 2.1.
+    layouts::unversioned(&dir.path().join("older"));
+    let text = printed(&slab(&["cache", "pack", "older"], dir.path()));
+    assert!(text.contains("note: older: ") && text.contains("kept as index.older"), "{text}");
 }

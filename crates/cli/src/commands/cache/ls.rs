@@ -23,7 +23,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let cache = open(&args.dir, true)?;
-    let entries = cache.list().map_err(|e| super::hinted(e, &args.dir))?;
+    let entries = cache.list().map_err(|e| super::mending(e, &args.dir))?;
     let total = cache.size()?;
     let elsewhere = total.entries.saturating_sub(entries.len() as u64);
     if args.json {

@@ -1,12 +1,12 @@
 //! `slab cache migrate`: directories of older versions of nengo, and caches of one mode as another.
 
-use super::{count, folder, mode};
+use super::{count, folder, mending, mode};
 use crate::exit::{Answer, Outcome};
 use crate::output;
 use crate::progress::Wheel;
 use crate::render::{size, text};
 use hyperslab::nco::cache::{self, CacheOptions, Layout, Migrated, Mode, Upgraded};
-use hyperslab::{Error, Kind, Limits};
+use hyperslab::{Error, Limits};
 use serde_json::{Value as Json, json as object};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -43,11 +43,16 @@ enum Choice {
 
 pub(super) fn run(args: &Args) -> Outcome {
     folder(&args.dir)?;
+    if cache::mode_of(&args.dir).is_none() && cache::is_cache(&args.dir) {
+        let e = Error::usage("has packs and no index, so no layout can be told").file(&args.dir);
+        return Err(super::hinted(e, &args.dir).into());
+    }
     let wheel = Wheel::start("migrating");
     let (to, all) = match &args.out {
-        None => {
-            (&args.dir, cache::upgrade(&args.dir, &CacheOptions::default()).map_err(|e| mending(e, args))?)
-        }
+        None => (
+            &args.dir,
+            cache::upgrade(&args.dir, &CacheOptions::default()).map_err(|e| mending(e, &args.dir))?,
+        ),
         Some(out) => {
             let mode = match args.mode {
                 Some(Choice::Native) => Mode::Native,
@@ -74,15 +79,10 @@ pub(super) fn run(args: &Args) -> Outcome {
 /// The entries put into another directory.
 fn copied(args: &Args, out: &Path, mode: Mode) -> Result<Upgraded, Error> {
     let options = CacheOptions { mode, ..CacheOptions::default() };
-    let from = cache::layout_of(&args.dir, &Limits::default()).map_err(|e| mending(e, args))?;
-    let done = cache::migrate(&args.dir, out, &options).map_err(|e| mending(e, args))?;
+    let from = cache::layout_of(&args.dir, &Limits::default()).map_err(|e| mending(e, &args.dir))?;
+    let done = cache::migrate(&args.dir, out, &options).map_err(|e| mending(e, &args.dir))?;
     let from = from.unwrap_or(Layout::Current(Mode::Shared));
     Ok(Upgraded { from, done: Some(done), kept: None, old_files: 0, old_bytes: 0, gone: 0 })
-}
-
-/// What can be mended first.
-fn mending(e: Error, args: &Args) -> Error {
-    if e.kind() == Kind::Invalid { super::hinted(e, &args.dir) } else { e }
 }
 
 fn lines(args: &Args, to: &Path, all: &Upgraded) -> Vec<String> {

@@ -10,7 +10,7 @@ mod verify;
 
 use crate::exit::Outcome;
 use clap::Subcommand;
-use hyperslab::nco::cache::{self, Cache, CacheOptions, Mode};
+use hyperslab::nco::cache::{self, Cache, CacheOptions, Layout, Mode};
 use hyperslab::{Error, Kind, Limits, Result};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -57,8 +57,43 @@ fn open(dir: &Path, readonly: bool) -> Result<Cache> {
         }
         .file(dir));
     }
-    Cache::open(dir, &CacheOptions { readonly, ..CacheOptions::default() })
-        .map_err(|e| if e.kind() == Kind::Invalid { hinted(e, dir) } else { e })
+    if readonly {
+        return Cache::open(dir, &options(true)).map_err(|e| mending(e, dir));
+    }
+    let what = made_anew(dir);
+    // To write, what is damaged is made anew, but where nothing says that it was ever a cache's.
+    let foreign = |e: Error| match e.kind() {
+        Kind::Invalid => {
+            e.hint("there is neither a lock nor a pack of a cache beside it; move it away if it is none")
+        }
+        _ => e,
+    };
+    let cache = Cache::open(dir, &options(false)).map_err(foreign)?;
+    if let Some(what) = what {
+        cache.size().map_err(foreign)?;
+        crate::exit::note(&what);
+    }
+    Ok(cache)
+}
+
+fn options(readonly: bool) -> CacheOptions {
+    CacheOptions { readonly, ..CacheOptions::default() }
+}
+
+/// What opening a directory to write will do to its index, if that is another than to read it.
+fn made_anew(dir: &Path) -> Option<String> {
+    let read = Cache::open(dir, &options(true)).and_then(|cache| cache.size());
+    match read {
+        Err(e) if e.kind() == Kind::Invalid => {
+            Some(format!("{e}: made anew from the keys in the packs; a damaged one is kept as index.damaged"))
+        }
+        Ok(_) if matches!(cache::layout_of(dir, &Limits::default()), Ok(Some(Layout::Unversioned))) => {
+            let what =
+                "the index is of nengo 2.1 or 2.2: it is kept as index.older, and one of today is made";
+            Some(format!("{}: {what}", dir.display()))
+        }
+        _ => None,
+    }
 }
 
 /// Checks that there is a directory that can be listed.
@@ -69,6 +104,11 @@ fn folder(dir: &Path) -> Result<()> {
         return Err(Error::usage(what).file(dir));
     }
     dir.read_dir().map(drop).map_err(|e| Error::io(e, "cannot list the cache").file(dir))
+}
+
+/// What is wrong with the index can be mended.
+fn mending(e: Error, dir: &Path) -> Error {
+    if e.kind() == Kind::Invalid { hinted(e, dir) } else { e }
 }
 
 /// A damaged index can be made again.

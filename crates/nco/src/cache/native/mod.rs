@@ -157,8 +157,10 @@ impl Native {
 
     fn read(&mut self) -> Result<()> {
         let meta = self.path.symlink_metadata();
-        if meta.as_ref().is_ok_and(|m| !m.is_file()) {
-            return Err(Error::usage("is no regular file, so it is no journal of a cache").file(&self.path));
+        if let Ok(meta) = &meta
+            && !meta.is_file()
+        {
+            return Err(file::no_index(meta.file_type()).file(&self.path));
         }
         let file = meta.and_then(|_| no_follow().read(true).write(!self.readonly).open(&self.path));
         let file = file.map_err(|e| Error::io(e, "cannot open the journal").file(&self.path))?;

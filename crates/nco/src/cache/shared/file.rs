@@ -29,9 +29,8 @@ impl IndexFile {
     /// `Usage` when it is no regular file, `Io`.
     pub(in super::super) fn open(dir: &Path) -> Result<Option<IndexFile>> {
         let path = dir.join(INDEX);
-        let foreign = || Error::usage("is no regular file, so it is no index of a cache").file(&path);
         match path.symlink_metadata() {
-            Ok(m) if !m.is_file() => return Err(foreign()),
+            Ok(m) if !m.is_file() => return Err(no_index(m.file_type()).file(&path)),
             Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::io(e, "cannot stat").file(&path)),
@@ -92,6 +91,17 @@ impl IndexFile {
         sync_dir(dir)?;
         Ok(IndexFile { source: FileSource::from_file(file, index) })
     }
+}
+
+/// The error for something that has the name of an index, and is none.
+pub(in super::super) fn no_index(found: std::fs::FileType) -> Error {
+    let what = match found {
+        t if t.is_symlink() => "is a link",
+        t if t.is_dir() => "is a folder",
+        _ => "is no regular file",
+    };
+    Error::usage(format!("{what}, where a cache has its index, a regular file; nothing is done to it"))
+        .hint("move it away")
 }
 
 /// A new file. What a writer left there that was killed is replaced; a link is not followed, and stays.
