@@ -97,7 +97,8 @@ fn a_loss_of_power_keeps_what_was_acknowledged() {
 #[test]
 fn a_loss_of_power_keeps_what_was_about_to_be_replaced() {
     let mut random = Random(0x2545_F491_4F6C_DD1D);
-    let keys: Vec<String> = (0..40).map(|i| format!("key {i}")).collect();
+    // Of many lengths, so that records lie in every way about the ends of sectors.
+    let keys: Vec<String> = (0..40).map(|i| format!("key {}{i}", "x".repeat(i * 7 % 50))).collect();
     let mut replaced = 0;
     for round in 0..200u64 {
         let r = Recorder::new(with_table(if round % 2 == 0 { 0 } else { 20 }).0);
