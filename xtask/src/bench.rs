@@ -4,7 +4,6 @@
 //! `bench/peers/*.py` are the peers. A round is one run of each; a side's number is the median over rounds of the
 //! round's median, and a row is the ratio of the two. What a row claims is written once, in `bench/rows.rs`.
 
-mod processor;
 mod rows;
 
 use std::collections::HashMap;
@@ -61,15 +60,11 @@ fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<
         "| what | ours | peer | peer's | time, ours / peer's | goal | met |\n|---|---|---|---|---|---|---|\n",
     );
     let mut heavy: HashMap<(&str, &str), f64> = HashMap::new();
-    let quickest = processor::quickest(scratch);
     for row in rows::all().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)) {
         let (mut mine, mut theirs, mut note) = (Vec::new(), Vec::new(), None);
         let known = row.script.and_then(|s| heavy.get(&s)).copied();
-        let on = quickest.filter(|_| !row.threads);
         for _ in 0..if row.heavy { HEAVY_ROUNDS } else { ROUNDS } {
-            let mut our = command(ours);
-            our.arg(row.name).arg(scratch);
-            let round = samples(our, on)?;
+            let round = samples(command(ours).arg(row.name).arg(scratch))?;
             mine.push(median(round.samples)?);
             note = round.note;
             theirs.push(median(match row.script {
@@ -80,7 +75,7 @@ fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<
                     // A numpy on the kernels chosen for older builds would be a slower peer than it is.
                     peer.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
                     peer.arg("-B").arg(root().join("bench/peers").join(script)).arg(operation).arg(scratch);
-                    samples(peer, on)?.samples
+                    samples(&mut peer)?.samples
                 }
             })?);
         }
@@ -139,9 +134,9 @@ struct Round {
 }
 
 /// Runs one side of a round; it prints `{"samples": [seconds, ..]}`, `"peer"` when it timed that too, and perhaps a `"note"`.
-fn samples(side: std::process::Command, on: Option<usize>) -> Result<Round> {
-    let shown = crate::run::shown(&side);
-    let text = processor::pinned(side, on)?;
+fn samples(side: &mut std::process::Command) -> Result<Round> {
+    let text = output(side)?;
+    let shown = crate::run::shown(side);
     let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| format!("{shown}: {e}"))?;
     let numbers = |key: &str| -> Vec<f64> {
         let list = json.get(key).and_then(serde_json::Value::as_array);
@@ -178,8 +173,7 @@ print(f'Python {sys.version.split()[0]}, numpy {numpy.__version__}, h5py {h5py._
          Each row is one run of us and one of the peer in turns, {ROUNDS} rounds, on the same data: medians over\n\
          rounds of each round's median ({HEAVY_ROUNDS} rounds where one operation takes a second). Times drift on shared machines; the ratios are what to trust. All files, the\n\
          message log of both sides included, lie in {place}, warm, except where a row says otherwise; what is timed for a file includes opening and\n\
-         closing it. Where a row is of one thread, both sides run on one processor, the one that fills fresh pages sooner\n\
-         (the processors of a virtual machine are not alike). A log append by larpix-control opens and closes the file each time, as its `to_rawfile` does.\n\n\
+         closing it. A log append by larpix-control opens and closes the file each time, as its `to_rawfile` does.\n\n\
          - date: {}, commit {}\n",
         machine::today(),
         machine::commit(),

@@ -17,8 +17,6 @@ pub(super) struct Row {
     pub(super) goal: Goal,
     /// One operation takes a second and more: fewer rounds, and the peer is timed once for all rows that name it.
     pub(super) heavy: bool,
-    /// Either side may use more threads than one: neither is held to one processor.
-    pub(super) threads: bool,
 }
 
 /// What most rows are.
@@ -30,7 +28,6 @@ const ROW: Row = Row {
     unit: Unit::Seconds,
     goal: Goal::Ratio(1.0),
     heavy: false,
-    threads: false,
 };
 
 #[derive(Clone, Copy)]

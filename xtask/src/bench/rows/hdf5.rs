@@ -65,7 +65,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "h5py",
         script: Some(("hdf5.py", "read-large")),
         goal: Goal::Ratio(1.05),
-        threads: true,
         ..ROW
     },
     Row {
@@ -82,7 +81,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "h5py",
         script: Some(("hdf5.py", "read-packed")),
         goal: Goal::Ratio(1.0 / 2.2),
-        threads: true,
         ..ROW
     },
     Row {
@@ -91,7 +89,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`hdf5-reader`, two threads",
         script: None,
         goal: Goal::Ratio(1.0),
-        threads: true,
         ..ROW
     },
     Row {
@@ -100,7 +97,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`rust-hdf5`, all threads",
         script: None,
         goal: Goal::Ratio(1.0),
-        threads: true,
         ..ROW
     },
     Row {
@@ -125,7 +121,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "h5py",
         script: Some(("hdf5.py", "row")),
         goal: Goal::Ratio(1.0),
-        threads: true,
         ..ROW
     },
 ];

@@ -63,7 +63,6 @@ pub(super) const ROWS: &[Row] = &[
         script: Some(("log.py", "append-1")),
         unit: Unit::Messages,
         goal: Goal::Rate(2e6),
-        threads: true,
         ..ROW
     },
     Row {
@@ -91,7 +90,6 @@ pub(super) const ROWS: &[Row] = &[
         unit: Unit::Messages,
         goal: Goal::Ratio(1.0 / 100.0),
         heavy: true,
-        threads: true,
     },
     Row {
         name: "log-read",
@@ -133,7 +131,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "the same at 10^3 messages",
         goal: Goal::Ratio(1.5),
         heavy: true,
-        threads: true,
         ..ROW
     },
     Row {
@@ -161,7 +158,6 @@ pub(super) const ROWS: &[Row] = &[
         script: Some(("packets.py", "rows")),
         unit: Unit::Rows,
         goal: Goal::Ratio(1.0 / 150.0),
-        threads: true,
         ..ROW
     },
     Row {

@@ -89,7 +89,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`nengo.cache.DecoderCache.shrink`",
         script: Some(("cache.py", "shrink")),
         goal: Goal::AtMost(60e-3),
-        threads: true,
         ..ROW
     },
     Row {

@@ -25,7 +25,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`numpy.savez_compressed`",
         script: Some(("npy.py", "write-f32")),
         goal: Goal::Ratio(0.125),
-        threads: true,
         ..ROW
     },
     Row {
@@ -50,7 +49,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`numpy.savez_compressed`",
         script: Some(("npy.py", "write-i16")),
         goal: Goal::Ratio(0.125),
-        threads: true,
         ..ROW
     },
     Row {
@@ -83,7 +81,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`numpy.load`",
         script: Some(("npy.py", "read-many")),
         goal: Goal::Ratio(0.25),
-        threads: true,
         ..ROW
     },
     Row {
@@ -92,7 +89,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`numpy.load`",
         script: Some(("npy.py", "list")),
         goal: Goal::Ratio(1.0 / 60.0),
-        threads: true,
         ..ROW
     },
     Row {
@@ -101,7 +97,6 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`numpy.load`",
         script: Some(("npy.py", "load-large")),
         goal: Goal::Ratio(1.05),
-        threads: true,
         ..ROW
     },
     Row {
@@ -128,7 +123,6 @@ pub(super) const ROWS: &[Row] = &[
         script: Some(("text.py", "read")),
         goal: Goal::Ratio(1.0 / 25.0),
         heavy: true,
-        threads: true,
         ..ROW
     },
     Row {
@@ -147,7 +141,6 @@ pub(super) const ROWS: &[Row] = &[
         script: Some(("text.py", "write")),
         goal: Goal::Ratio(1.0 / 20.0),
         heavy: true,
-        threads: true,
         ..ROW
     },
 ];
