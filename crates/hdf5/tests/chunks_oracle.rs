@@ -1,7 +1,7 @@
 //! Datasets of many kinds in chunks, written by us: read here and by h5py on three versions of libhdf5, then extended
 //! by it and read here again.
 
-#![allow(clippy::unwrap_used, reason = "tests: a panic is the failure report")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is the failure report")]
 
 mod common;
 
