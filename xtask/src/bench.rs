@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::machine;
 use crate::run::{Result, cargo, command, make_dir, output, read, remove_dir, root, run, target, write};
 use crate::venv;
-use rows::{Goal, ROWS, Row, Unit};
+use rows::{Goal, Row, Unit};
 
 /// Rounds of a whole run: enough that one disturbed round moves no median.
 const ROUNDS: usize = 7;
@@ -21,8 +21,8 @@ const HEAVY_ROUNDS: usize = 3;
 
 /// Runs the named rows, or all; only a run of all rows writes the file.
 pub(crate) fn main(args: &[String]) -> Result<()> {
-    if let Some(unknown) = args.iter().find(|arg| ROWS.iter().all(|row| row.name != *arg)) {
-        let mut names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+    if let Some(unknown) = args.iter().find(|arg| rows::all().all(|row| row.name != *arg)) {
+        let mut names: Vec<&str> = rows::all().map(|row| row.name).collect();
         names.dedup();
         return Err(format!("there is no row {unknown:?}; there are: {}", names.join(", ")));
     }
@@ -60,7 +60,7 @@ fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<
         "| what | ours | peer | peer's | time, ours / peer's | goal | met |\n|---|---|---|---|---|---|---|\n",
     );
     let mut heavy: HashMap<(&str, &str), f64> = HashMap::new();
-    for row in ROWS.iter().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)) {
+    for row in rows::all().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)) {
         let (mut mine, mut theirs, mut note) = (Vec::new(), Vec::new(), None);
         let known = row.script.and_then(|s| heavy.get(&s)).copied();
         for _ in 0..if row.heavy { HEAVY_ROUNDS } else { ROUNDS } {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::fuzz;
 use crate::machine;
-use crate::run::{Result, cargo, read, root, shown, write};
+use crate::run::{Result, cargo, read, root, run, shown, target, write};
 use crate::test::with_oracles;
 
 const HEAD: &str = "\
@@ -23,8 +23,11 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     let mut rows = Vec::new();
     let mut failed = 0_usize;
     if options.names.is_empty() {
+        // What users get has bounds of its own.
+        run(cargo().args(["build", "--release", "--package", "hyperslab-cli"]))?;
         let start = Instant::now();
         let mut tests = cargo();
+        tests.env("HYPERSLAB_SLAB", target().join("release/slab"));
         tests.args(["test", "--workspace", "--all-features", "--", "--nocapture"]);
         tests.env("HYPERSLAB_SOAK", "1");
         let count = with_oracles(&mut tests)?;

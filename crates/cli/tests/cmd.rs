@@ -3,6 +3,8 @@
 //! `TRYCMD=overwrite cargo test -p hyperslab-cli --test cmd` writes the snapshots anew; read the difference.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic here is the failure report")]
 
+mod layouts;
+
 use std::path::Path;
 
 /// Fixtures that the cases use, under the names that they have there.
@@ -38,6 +40,8 @@ fn commands_print_what_they_did() {
     std::fs::write(dir.path().join("mask.npy"), mask([true, false, false, true, true])).unwrap();
     std::fs::write(dir.path().join("short.npy"), mask([true])).unwrap();
     cache(&dir.path().join("cache"));
+    layouts::keyed(&dir.path().join("nengo-2.0"));
+    layouts::unversioned(&dir.path().join("nengo-2.1"));
     // The only test of this binary: nobody else has a current directory here.
     std::env::set_current_dir(dir.path()).unwrap();
     trycmd::TestCases::new().case(here.join("tests/cmd/*.md"));

@@ -10,9 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value as Json, json};
 
-/// An integer of more bits than this, 4,300 decimal digits, is shown in hexadecimal: decimal digits take time by their
+/// An integer of more bits than this, 4,300 decimal digits, is text in hexadecimal: decimal digits take time by their
 /// square, and Python's own readers refuse more of them by default.
 pub const MOST_DECIMAL_BITS: u64 = 14_284;
+
+/// The same for what is read.
+const MOST_DIGITS: usize = 4_301;
 
 /// A finite float as a JSON number that keeps its kind (`1.0`, not `1`); the three strings otherwise.
 pub fn float(v: f64) -> Json {
@@ -72,7 +75,7 @@ fn convert(value: &Value, dtype: Option<&Dtype>, limits: &Limits, depth: u32) ->
         },
         Value::Null => Json::Null,
         Value::Bool(b) => Json::Bool(*b),
-        Value::BigInt(i) if dtype.is_some() && i.bits() > MOST_DECIMAL_BITS => format!("{:#x}", **i).into(),
+        Value::BigInt(i) if i.bits() > MOST_DECIMAL_BITS => format!("{:#x}", **i).into(),
         Value::BigInt(i) => big(&i.to_string()),
         Value::Float(f) => float(*f),
         Value::Complex(re, im) => json!({ "re": float(*re), "im": float(*im) }),
@@ -118,7 +121,7 @@ fn big(digits: &str) -> Json {
 /// JSON as a value tree. Numbers with a point or an exponent are floats, others integers.
 ///
 /// # Errors
-/// `Invalid` for nesting beyond the depth a tree may have.
+/// `Invalid` for nesting beyond the depth a tree may have, `Limit` for integers of more than 4,300 digits.
 pub fn to_value(json: &Json) -> Result<Value> {
     at_depth(json, 0)
 }
@@ -130,7 +133,7 @@ fn at_depth(json: &Json, depth: u32) -> Result<Value> {
     Ok(match json {
         Json::Null => Value::Null,
         Json::Bool(b) => Value::Bool(*b),
-        Json::Number(n) => number(n),
+        Json::Number(n) => number(n)?,
         Json::String(s) => Value::String(s.clone()),
         Json::Array(a) => {
             Value::List(ListKind::List, a.iter().map(|v| at_depth(v, depth + 1)).collect::<Result<_>>()?)
@@ -147,15 +150,19 @@ fn at_depth(json: &Json, depth: u32) -> Result<Value> {
     })
 }
 
-fn number(n: &Number) -> Value {
+fn number(n: &Number) -> Result<Value> {
     let text = n.to_string();
     if let Ok(i) = text.parse::<i128>() {
-        return Value::Int(i);
+        return Ok(Value::Int(i));
     }
-    match text.parse::<num_bigint::BigInt>() {
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    if digits.len() > MOST_DIGITS && digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Error::limit(format!("an integer of {} digits in metadata", digits.len())));
+    }
+    Ok(match text.parse::<num_bigint::BigInt>() {
         Ok(i) => Value::BigInt(Box::new(i)),
         Err(_) => Value::Float(n.as_f64().unwrap_or(f64::NAN)),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -13,9 +13,6 @@ pub const WHOLE: &str = "value";
 /// Most pickles in one file.
 const MOST: usize = 1000;
 
-/// How many names an error mentions.
-const NAMED: usize = 5;
-
 /// An open pickle, read whole.
 #[derive(Debug)]
 pub struct PickleFile {
@@ -32,7 +29,7 @@ impl PickleFile {
         let file = PickleFile { bytes };
         match file.value(limits) {
             Ok(_) => Ok(file),
-            Err(e) => Err(file.naming(e)),
+            Err(e) => Err(pickle::naming(e, &file.bytes, 0)),
         }
     }
 
@@ -41,7 +38,8 @@ impl PickleFile {
     /// # Errors
     /// As [`pickle::load`].
     pub fn value(&self, limits: &Limits) -> Result<Value> {
-        pickle::load(&self.bytes, Policy::Inspect, limits)?.to_value(limits)
+        let value = pickle::load(&self.bytes, Policy::Inspect, limits).and_then(|p| p.to_value(limits));
+        value.map_err(|e| e.reading("pickle").at(0))
     }
 
     /// Every value, and why what is behind the last one is no pickle.
@@ -54,7 +52,8 @@ impl PickleFile {
             }
             let read = match values.len() < MOST {
                 true => pickle::load(rest, Policy::Inspect, limits)
-                    .and_then(|p| Ok((p.to_value(limits)?, p.consumed()))),
+                    .and_then(|p| Ok((p.to_value(limits)?, p.consumed())))
+                    .map_err(|e| e.reading("pickle").at(0)),
                 false => Err(Error::limit(format!("more than {MOST} pickles in one file"))),
             };
             match read {
@@ -80,22 +79,6 @@ impl PickleFile {
             (Some(Value::Array(view)), true, None) => (Some(*view), rest),
             _ => (None, rest),
         })
-    }
-
-    /// An error that says which unknown names the pickle refers to before it.
-    fn naming(&self, e: Error) -> Error {
-        let (names, _) = pickle::names(&self.bytes, &Limits::default());
-        let names: Vec<String> = names
-            .iter()
-            .filter(|n| !n.known)
-            .map(|n| format!("{}.{} (byte {})", n.module, n.name, n.offset))
-            .collect();
-        if names.is_empty() {
-            return e;
-        }
-        let dots = if names.len() > NAMED { ", .." } else { "" };
-        let some = names.get(..NAMED).unwrap_or(&names).join(", ");
-        e.hint(format!("it refers to {some}{dots}, which was not called"))
     }
 }
 

@@ -6,14 +6,17 @@
 //! each time.
 
 use crate::ext::Block;
+use crate::header::Header;
 use crate::object::{Entry, named};
 use crate::pack::{self, Damage, Walk};
+use hyperslab_core::container::CodeName;
 use hyperslab_core::walk::{Seen, Visit};
 use hyperslab_core::{
     Container, Error, Limits, Node, NodeKind, Order, Result, Selection, Source, Value, View,
 };
 use hyperslab_npy::Header as NpyHeader;
 use hyperslab_pickle::Policy;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// The name of the attribute that holds metadata which is no map of names.
@@ -99,7 +102,18 @@ impl<S: Source> Nco<S> {
     fn metadata_of(&self, entry: &Entry, policy: Policy, limits: &Limits) -> Result<Value> {
         let checks = entry.checks(&self.source, limits)?;
         entry.verify_pickle(&checks, &self.source, limits)?;
-        entry.metadata(&self.source, policy, limits)
+        entry.metadata(&self.source, policy, limits).map_err(|e| match entry.pickle(&self.source, limits) {
+            Ok(bytes) => hyperslab_pickle::naming(e, &bytes, entry.header().pickle.start),
+            Err(_) => e,
+        })
+    }
+
+    /// Where the pickles of an object lie: its metadata's, and its array's where that is one of Python objects.
+    fn pickles(&self, entry: &Entry, limits: &Limits) -> Vec<Range<u64>> {
+        let Header { pickle, array, .. } = entry.header();
+        let objects = entry.array_header(&self.source, limits).ok().filter(|h| h.dtype.has_indirection());
+        let objects = objects.map(|h| array.start.saturating_add(h.data_offset).min(array.end)..array.end);
+        std::iter::once(pickle.clone()).chain(objects).collect()
     }
 
     /// The entry at a path, and its number.
@@ -129,7 +143,7 @@ impl<S: Source> Nco<S> {
                 node.layout = Some(if order == Order::F { "fortran" } else { "contiguous" }.into());
                 match error {
                     None => node.stored_bytes = Some(nbytes),
-                    Some(e) => node.error = Some(named(e, &self.source)),
+                    Some(e) => node.error = Some(named(self.naming_objects(e, entry, limits), &self.source)),
                 }
                 node
             }
@@ -146,6 +160,15 @@ impl<S: Source> Nco<S> {
             }
         }
         node
+    }
+
+    /// An error about an array of Python objects, with the names that their pickle refers to.
+    fn naming_objects(&self, e: Error, entry: &Entry, limits: &Limits) -> Error {
+        let Some(range) = self.pickles(entry, limits).into_iter().nth(1) else { return e };
+        match self.source.bytes_at(range.start, range.end.saturating_sub(range.start), limits) {
+            Ok(bytes) => hyperslab_pickle::naming(e, &bytes, range.start),
+            Err(_) => e,
+        }
     }
 
     fn attributes_of(&self, entry: &Entry, limits: &Limits) -> Result<Vec<(String, Value)>> {
@@ -201,7 +224,8 @@ impl<S: Source> Container for Nco<S> {
             }
             entry.array(&self.source, selection, limits)
         };
-        read().map_err(|e: Error| named(e.object(path), &self.source))
+        let failed = |e: Error| named(self.naming_objects(e, entry, limits).object(path), &self.source);
+        read().map_err(failed)
     }
 
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
@@ -217,6 +241,24 @@ impl<S: Source> Container for Nco<S> {
             return Ok(Vec::new());
         }
         self.block(path, limits)?.map_or(Ok(Vec::new()), |b| crate::fields::of(&b))
+    }
+
+    fn code_names(&self, path: &str, limits: &Limits) -> Result<Vec<CodeName>> {
+        if self.pack && matches!(path, "" | "/") {
+            return Ok(Vec::new());
+        }
+        let (_, entry) = self.entry(path)?;
+        let mut all = Vec::new();
+        for range in self.pickles(entry, limits) {
+            let len = range.end.saturating_sub(range.start);
+            let bytes = self.source.bytes_at(range.start, len, limits).map_err(|e| named(e, &self.source))?;
+            all.extend(hyperslab_pickle::names(&bytes, limits).0.into_iter().map(|n| CodeName {
+                name: format!("{}.{}", n.module, n.name),
+                offset: n.offset.saturating_add(range.start),
+                known: n.known,
+            }));
+        }
+        Ok(all)
     }
 
     fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {

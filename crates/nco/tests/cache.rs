@@ -506,3 +506,45 @@ fn threads_mend_an_index_together() {
     let other = open(dir.path());
     assert!((0..4).chain(10..30).all(|n| has(&other, n)));
 }
+
+/// A large entry is used where it lies: it stays as it is when its pack is deleted, and what is damaged is a miss.
+#[test]
+fn large_entries_are_mapped() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = open(dir.path());
+    let values: Vec<f64> = (0..300_000).map(f64::from).collect();
+    let large = View::from_slice([3, 100_000], &values).unwrap();
+    put(&cache, 1);
+    cache.put(&Key::from("large"), &metadata(5), &large).unwrap();
+    put(&cache, 2);
+    let found = cache.get(&Key::from("large")).unwrap().unwrap();
+    assert_eq!((&found.metadata, &found.array), (&metadata(5), &large));
+    assert_eq!(found.array.as_slice::<f64>().unwrap().len(), values.len());
+    let pack = packs(dir.path()).remove(0);
+    let is_mapped = || {
+        let maps = fs::read_to_string("/proc/self/maps");
+        maps.map(|maps| maps.contains(&*pack.to_string_lossy())).ok()
+    };
+    assert!(is_mapped() != Some(false));
+    // Not where it is not wanted, and not for long.
+    let copied = CacheOptions { map: false, ..CacheOptions::default() };
+    drop(found);
+    let copy = Cache::open(dir.path(), &copied).unwrap().get(&Key::from("large")).unwrap().unwrap();
+    assert!(is_mapped() != Some(true) && copy.array == large);
+    let found = cache.get(&Key::from("large")).unwrap().unwrap();
+    cache.invalidate().unwrap();
+    assert!(packs(dir.path()).is_empty() && found.array == large);
+    // A flipped bit, and a file that ends too early.
+    cache.put(&Key::from("large"), &metadata(5), &large).unwrap();
+    drop(cache);
+    let pack = packs(dir.path()).remove(0);
+    let good = fs::read(&pack).unwrap();
+    let mut bytes = good.clone();
+    bytes[good.len() / 2] ^= 1;
+    for bytes in [&bytes, &good[..good.len() - 1], &good[..1 << 20], &good[..10], &good[..0]] {
+        fs::remove_file(&pack).unwrap();
+        fs::write(&pack, bytes).unwrap();
+        let found = open(dir.path()).lookup(&Key::from("large")).unwrap();
+        assert!(matches!(found, Lookup::Damaged(_)), "{} bytes", bytes.len());
+    }
+}

@@ -176,6 +176,72 @@ fn a_damaged_journal_costs_no_entry() {
     assert!(keys.iter().all(|key| has(&cache, key)));
 }
 
+/// A directory with a journal is one with a journal, whatever becomes of the start of that file: to write, it is set
+/// aside and made again; to read, it is an error that says what to do.
+fn stays_native(dir: &Path, keys: &[String], bytes: &[u8], what: &str) {
+    let index = dir.join("index");
+    std::fs::write(&index, bytes).unwrap();
+    assert_eq!(mode_of(dir), Some(Mode::Native), "{what}");
+    let shared = CacheOptions::default();
+    let readonly = Cache::open(dir, &CacheOptions { readonly: true, ..shared.clone() }).unwrap();
+    let e = readonly.verify(&mut |_| {}).unwrap_err();
+    assert_eq!((e.kind(), std::fs::read(&index).unwrap() == bytes), (Kind::Invalid, true), "{what}: {e}");
+    let cache = Cache::open(dir, &shared).unwrap();
+    assert_eq!(cache.recover().unwrap().found, keys.len() as u64, "{what}");
+    assert!(keys.iter().all(|key| has(&cache, key)), "{what}");
+    assert_eq!((cache.mode(), mode_of(dir)), (Mode::Native, Some(Mode::Native)), "{what}");
+    let aside = dir.join("index.damaged");
+    assert!(std::fs::read(&aside).unwrap() == bytes, "{what}");
+    std::fs::remove_file(aside).unwrap();
+}
+
+#[test]
+fn a_journal_whose_start_is_damaged_is_one_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let keys = full(dir, 40);
+    for at in 0..64 {
+        // Each damage is of a journal that was made anew after the last.
+        let good = std::fs::read(dir.join("index")).unwrap();
+        let mut bytes = good.clone();
+        bytes[at] ^= 1 << (at % 8);
+        stays_native(dir, &keys, &bytes, &format!("byte {at}"));
+        stays_native(dir, &keys, &good[..at], &format!("cut to {at}"));
+    }
+    for len in [16, 40, 64, 512, 4096] {
+        let mut bytes = std::fs::read(dir.join("index")).unwrap();
+        let len = len.min(bytes.len());
+        bytes[..len].fill(0);
+        stays_native(dir, &keys, &bytes, &format!("{len} zeros"));
+    }
+    // Without the lock, which says what it is, too: by the rest of the header, and by the records.
+    let good = std::fs::read(dir.join("index")).unwrap();
+    for (first, last) in [(0, 1), (0, 16), (0, 24), (0, 64), (3, 60), (0, 100), (0, 800)] {
+        let mut bytes = good.clone();
+        bytes[first..last].iter_mut().for_each(|b| *b ^= 0x5a);
+        std::fs::write(dir.join("index"), &bytes).unwrap();
+        std::fs::remove_file(dir.join("index.lock")).unwrap();
+        assert_eq!(mode_of(dir), Some(Mode::Native), "{first} to {last}");
+        assert!(has(&open(dir), &keys[7]));
+    }
+    // A journal that is missing was one.
+    std::fs::remove_file(dir.join("index")).unwrap();
+    assert_eq!(mode_of(dir), Some(Mode::Native));
+    let readonly = CacheOptions { readonly: true, ..CacheOptions::default() };
+    assert_eq!(Cache::open(dir, &readonly).unwrap().size().unwrap_err().kind(), Kind::Invalid);
+    assert!(has(&Cache::open(dir, &CacheOptions::default()).unwrap(), &keys[0]));
+    assert_eq!(mode_of(dir), Some(Mode::Native));
+    // An index of nengo's in its place is one of nengo's, and the lock says no more what it said.
+    std::fs::remove_file(dir.join("index")).unwrap();
+    std::fs::write(dir.join("index"), b"\x80\x02K\x02K\x05\x86q\0.\x80\x05}\x94.").unwrap();
+    let cache = Cache::open(dir, &CacheOptions::default()).unwrap();
+    put(&cache, "shared");
+    assert_eq!(cache.mode(), Mode::Shared);
+    assert_eq!(std::fs::read(dir.join("index.lock")).unwrap(), b"");
+    std::fs::write(dir.join("index"), b"").unwrap();
+    assert_eq!(mode_of(dir), Some(Mode::Shared));
+}
+
 #[test]
 fn foreign_names_stay() {
     let dir = tempfile::tempdir().unwrap();

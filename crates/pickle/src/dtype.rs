@@ -37,6 +37,7 @@ impl Machine<'_> {
             return Err(Error::unsupported("numpy.dtype of a struct that NumPy is to align"));
         }
         let node = DtypeNode { fixed: false, ..self.describe_dtype(descr, 0)? };
+        self.arena.spend_fields(node.weight.into())?;
         let i = next_index(&self.arena.dtypes)?;
         self.arena.dtypes.push(node);
         self.arena.push(Node::Dtype(i))
@@ -120,6 +121,7 @@ impl Machine<'_> {
             return Err(bad("a kind other than V"));
         }
         let names = self.arena.as_tuple(names).ok_or_else(|| bad("no tuple of names"))?.to_vec();
+        self.arena.spend_fields(names.len() as u64)?;
         let pairs = match self.arena.node(fields) {
             Node::Dict(pairs) => self.arena.links(pairs).to_vec(),
             Node::None if names.is_empty() => Vec::new(),

@@ -50,7 +50,7 @@ mod write_rows;
 
 pub use item::{Item, OpaqueItem, Pickle, TimeItem};
 pub use losses::{Loss, json_losses};
-pub use names::{Name, names};
+pub use names::{Name, names, naming};
 pub use node::NodeId;
 pub use opaque::How;
 pub use policy::Policy;

@@ -4,6 +4,7 @@
 //! kind of value; this names the places. Where it names none, the tree comes back as it was.
 
 use hyperslab_core::Value;
+use hyperslab_core::json::MOST_DECIMAL_BITS;
 use hyperslab_core::value::{ListKind, MAX_DEPTH};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -36,14 +37,11 @@ struct Walk {
 impl Walk {
     fn value(&mut self, value: &Value, depth: u32) {
         let what = match value {
-            Value::Null
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::BigInt(_)
-            | Value::String(_)
-            | Value::Bytes(_) => {
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::String(_) | Value::Bytes(_) => {
                 return;
             }
+            Value::BigInt(i) if i.bits() <= MOST_DECIMAL_BITS => return,
+            Value::BigInt(_) => "an integer of more than 4,300 digits, which becomes text",
             Value::Float(f) if f.is_finite() => return,
             Value::Float(_) => "not a finite number, which becomes text",
             Value::Complex(..) => "a complex number, which becomes a map of its parts",

@@ -8,7 +8,7 @@ use crate::global::Known;
 use crate::item::Pickle;
 use crate::machine::Machine;
 use crate::node::Arena;
-use hyperslab_core::{Limits, Result};
+use hyperslab_core::{Error, Limits, Result};
 use std::collections::HashSet;
 
 /// A name that a pickle refers to.
@@ -41,6 +41,25 @@ pub fn names(bytes: &[u8], limits: &Limits) -> (Vec<Name>, Result<usize>) {
     let mut machine = Machine::new(bytes, Policy::Inspect, limits);
     let end = machine.execute();
     (names_in(&machine.arena), end.map(|_| machine.position()))
+}
+
+/// How many names an error mentions.
+const NAMED: usize = 5;
+
+/// An error that says which unknown names a pickle refers to before it breaks off; `start` is where the pickle lies in
+/// its file.
+pub fn naming(e: Error, bytes: &[u8], start: u64) -> Error {
+    let (names, _) = names(bytes, &Limits::default());
+    let mut names = names.iter().filter(|n| !n.known).map(|n| {
+        let Name { module, name, offset, .. } = n;
+        format!("{module}.{name} (byte {})", offset.saturating_add(start))
+    });
+    let some: Vec<String> = names.by_ref().take(NAMED).collect();
+    if some.is_empty() {
+        return e;
+    }
+    let dots = if names.next().is_some() { ", .." } else { "" };
+    e.hint(format!("it refers to {}{dots}, which was not called", some.join(", ")))
 }
 
 fn names_in(arena: &Arena<'_>) -> Vec<Name> {

@@ -129,7 +129,12 @@ pub(crate) struct Arena<'a> {
     counted: usize,
     /// What else was made, and they were not told of.
     uncounted: u32,
+    /// How many more fields dtypes may have.
+    fields: u64,
 }
+
+/// Fields that the dtypes of any pickle may have together, however short it is.
+const FREE_FIELDS: u64 = 1 << 17;
 
 impl<'a> Arena<'a> {
     /// An arena with its constants, and room for what a pickle of `input_len` bytes usually holds.
@@ -160,7 +165,18 @@ impl<'a> Arena<'a> {
             // The constants cost nothing.
             counted: 4,
             uncounted: 0,
+            // None is spelled in fewer than two bytes, where it is not made again from the same.
+            fields: FREE_FIELDS.saturating_add(input_len as u64 / 2),
         }
+    }
+
+    /// Counts fields of a new dtype: one description may be used any number of times, each time for a few bytes.
+    pub(crate) fn spend_fields(&mut self, n: u64) -> Result<()> {
+        self.fields = self
+            .fields
+            .checked_sub(n)
+            .ok_or_else(|| Error::limit("dtypes with far more fields than the pickle can spell"))?;
+        Ok(())
     }
 
     /// Counts `n` objects against the limits, in batches.
@@ -185,7 +201,7 @@ impl<'a> Arena<'a> {
     #[inline(always)]
     pub(crate) fn push(&mut self, node: Node<'a>) -> Result<NodeId> {
         let n = self.nodes.len();
-        if n % BATCH == 0 {
+        if n.is_multiple_of(BATCH) {
             self.settle_batch()?;
         }
         let id = NodeId::from_index(n)?;

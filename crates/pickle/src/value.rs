@@ -24,7 +24,7 @@ const GROWTH: u64 = 4;
 /// The name of the value that stands where a value holds itself.
 pub const CYCLE: &str = "recursive reference";
 
-impl Pickle<'_> {
+impl<'a> Pickle<'a> {
     /// The tree of the whole pickle.
     ///
     /// # Errors
@@ -39,7 +39,25 @@ impl Pickle<'_> {
     /// # Errors
     /// As [`Pickle::to_value`].
     pub fn value_of(&self, id: NodeId, limits: &Limits) -> Result<Value> {
-        let mut walk = Walk {
+        let mut walk = self.walk(limits);
+        let value = walk.value(id)?;
+        limits.count_objects(walk.uncounted)?;
+        Ok(value)
+    }
+
+    /// The trees below several nodes, all of them together no larger than that of the whole pickle may be.
+    ///
+    /// # Errors
+    /// As [`Pickle::to_value`].
+    pub fn values_of(&self, ids: &[NodeId], limits: &Limits) -> Result<Vec<Value>> {
+        let mut walk = self.walk(limits);
+        let values = walk.all(ids)?;
+        limits.count_objects(walk.uncounted)?;
+        Ok(values)
+    }
+
+    fn walk<'l>(&self, limits: &'l Limits) -> Walk<'_, 'a, 'l> {
+        Walk {
             pickle: self,
             limits,
             depth: limits.depth().min(MAX_DEPTH),
@@ -47,10 +65,7 @@ impl Pickle<'_> {
             values: FREE_VALUES.saturating_add((self.consumed() as u64).saturating_mul(VALUES_PER_BYTE)),
             bytes: FREE_BYTES.saturating_add((self.consumed() as u64).saturating_mul(GROWTH)),
             uncounted: 0,
-        };
-        let value = walk.value(id)?;
-        limits.count_objects(walk.uncounted)?;
-        Ok(value)
+        }
     }
 }
 

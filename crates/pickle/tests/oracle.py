@@ -1,14 +1,20 @@
 """CPython and NumPy as the judges of pickles: `generate SEED COUNT` or `load FILE`.
 
 `generate` prints one JSON line per random value: its pickle in each protocol as hexadecimal, and the typed form of
-what CPython loads from it (null where it is that of the protocol before), and which of its parts are one object.
+what CPython loads from it (null where it is that of the one before), and which of its parts are one object. The first
+six are the C pickler's, protocols 0 to 5; those of the Python pickler and optimized ones follow where they differ, and
+one with buffers inside.
 `load` reads one hexadecimal pickle per line and prints the typed form of what it loads, warnings being errors.
 """
 import collections
 import datetime
+import decimal
+import fractions
 import hashlib
 import json
+import pathlib
 import pickle
+import pickletools
 import random
 import struct
 import sys
@@ -31,7 +37,8 @@ def data(t, b):
 
 def dtype(d):
     def field(name):
-        f, offset = d.fields[name][:2]
+        f, offset, *title = d.fields[name]
+        name = [title[0], name] if title else name
         base, shape = (f.subdtype[0], f.subdtype[1]) if f.subdtype else (f, ())
         return offset, f.itemsize, [name, dtype(base)] + ([list(shape)] if shape else [])
 
@@ -80,6 +87,11 @@ def typed(v, up=()):
         return {"t": "str", "v": v}
     if type(v) in (bytes, bytearray):
         return data(type(v).__name__, v)
+    if type(v) in OBJECTS:
+        # What is no type that is read: an inert record of class, arguments and items.
+        cls, args, state, items = (tuple(v.__reduce_ex__(2)) + (None,) * 4)[:4]
+        assert state is None
+        return {"t": "inert", "class": "%s.%s" % (cls.__module__, cls.__name__), "args": each(args), "items": each(items or ())}
     if type(v) in (list, tuple):
         return {"t": type(v).__name__, "v": each(v)}
     if type(v) in (set, frozenset):
@@ -118,9 +130,13 @@ def typed(v, up=()):
     raise TypeError(type(v))
 
 
+# Types of the standard library that are not among those that are read.
+OBJECTS = (collections.Counter, collections.deque, range, slice, decimal.Decimal, fractions.Fraction, pathlib.PurePosixPath)
+
+
 def sharing(v, numbers, out):
     """Containers in the order in which they are met, by the number that they got when they were met first."""
-    if not isinstance(v, (list, tuple, dict, np.ndarray)) or type(v) is tuple and not v:
+    if not isinstance(v, (list, tuple, dict, np.ndarray)) or type(v) in OBJECTS or type(v) is tuple and not v:
         return
     known = id(v) in numbers
     out.append(numbers.setdefault(id(v), len(numbers)))
@@ -138,7 +154,8 @@ class Random(random.Random):
     def integer(self):
         return self.choice([
             self.randint(-300, 300), self.getrandbits(self.randint(1, 400)) * self.choice([-1, 1]),
-            2 ** self.choice([7, 8, 15, 16, 31, 32, 63, 64, 127, 128]) + self.randint(-1, 1),
+            self.getrandbits(self.choice([1000, 2040, 2048, 4096])) * self.choice([-1, 1]),
+            (2 ** self.choice([7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 2039, 2040, 4096]) + self.randint(-1, 1)) * self.choice([-1, 1]),
         ])
 
     def real(self):
@@ -146,12 +163,12 @@ class Random(random.Random):
                             self.random() * 10 ** self.randint(-300, 300), float(self.randint(-9, 9))])
 
     def text(self):
-        n = self.choice([0, 1, 3, 10, 300])
-        kinds = ["abc \\\n\r'\"", "äßÿ\x00\x1a", "€漢", "𝄞😀"] + (["\ud800x"] if self.random() < 0.05 else [])
+        n = self.choice([0, 1, 3, 10, 255, 256, 300] + ([70_000] if self.random() < 0.01 else []))
+        kinds = ["abc \\\n\r'\"", "äßÿ\x00\x1a", "€漢", "𝄞😀"] + (["\ud800x", "\udcff\udbff\udfff"] if self.random() < 0.05 else [])
         return "".join(self.choice(self.choice(kinds)) for _ in range(n))
 
     def octets(self):
-        return self.randbytes(self.choice([0, 1, 5, 255, 256, 300]))
+        return self.randbytes(self.choice([0, 1, 5, 255, 256, 300] + ([70_000] if self.random() < 0.01 else [])))
 
     def key(self, depth=0):
         k = self.randrange(8 if depth < 2 else 6)
@@ -163,19 +180,24 @@ class Random(random.Random):
     def array(self):
         kind = self.choice(["<f8", ">f8", "<f4", "<f2", "|b1", "|i1", "<u2", ">i4", "<i8", "<c16", "|S3", "<U2", "<M8[ns]",
                             "<m8[25s]", "|V5", "struct", "|u1", ">i2", "<i2", "<i4", "<u4", ">u8", "<c8", ">c16", ">U3", ">M8[D]",
-                            "<M8[us]", "<m8[W]", "<M8", "|S1"])
+                            "<M8[us]", "<m8[W]", "<M8", "|S1", ">f2", ">f4", "|S0", "<U0", ">u2", ">i8", "<u8", ">c8", ">m8[h]", "<M8[7Y]"])
         if kind == "struct":
             kind = self.choice([
                 [("a", "<i4"), ("b", "<f8", (2, 2)), ("c", "|S3")],
                 [("p", [("x", ">f4"), ("é", "<u2")]), ("q", "|b1")],
                 np.dtype({"names": ["a", "b"], "formats": ["<i4", "|u1"], "offsets": [4, 1], "itemsize": 12}),
                 np.dtype([("a", "i1"), ("b", "f8")], align=True),
+                [(("A title", "t"), "<f8"), ("d", "<M8[s]")],
+                [("u", ">U3"), ("v", "|V2"), ("s", [("deep", [("er", "<c8", 3)])], (2, 1))],
+                np.dtype({"names": ["b", "a"], "formats": ["<i4", "|u1"], "offsets": [4, 0]}),
             ])
         shape = tuple(self.randint(0, 4) for _ in range(self.randint(0, 4)))
         d = np.dtype(kind)
         n = int(np.prod(shape, dtype=int))
         raw = self.randbytes(n * d.itemsize)
-        if d.kind in "bU":
+        if d.kind in "bU" or d.names and "U" in str(d):
+            if d.names:
+                return np.zeros(shape, d)
             raw = bytes(x & 1 for x in raw) if d.kind == "b" else np.array(["ä€"] * n, d).tobytes()
         a = np.zeros(shape, d)
         a[...] = np.ndarray(shape, d, bytearray(raw))
@@ -197,12 +219,25 @@ class Random(random.Random):
             datetime.timedelta(self.randint(-999999, 999999), self.randint(-9**9, 9**9), self.randint(-9**9, 9**9)),
         ])
 
+    def other(self):
+        return self.choice([
+            lambda: collections.Counter({self.key(2): self.randint(0, 9) for _ in range(3)}),
+            lambda: collections.deque([self.integer(), self.text()], self.choice([None, 2, 9])),
+            lambda: range(self.randint(-9, 9), self.integer(), self.choice([1, -2, 3])),
+            lambda: slice(self.choice([None, self.integer()]), self.integer(), None),
+            lambda: decimal.Decimal(self.choice(["1.50", "-0", "NaN", "Infinity", "1E+999"])),
+            lambda: fractions.Fraction(self.randint(-99, 99), self.randint(1, 99)),
+            lambda: pathlib.PurePosixPath("/a", "b ä"),
+        ])()
+
     def value(self, depth, seen):
         if seen and self.random() < 0.1:
             return self.choice(seen)
         k = self.randrange(20 if depth < 5 else 10)
         many = lambda: [self.value(depth + 1, seen) for _ in range(self.choice([0, 1, 2, 3, 5, 12]))]
         if k < 5:
+            if self.random() < 0.03:
+                return self.other()
             return self.choice([self.key(2), self.integer(), complex(self.real(), self.real()), bytearray(self.octets())])
         if k < 10:
             return self.choice([self.array, self.scalar, self.moment, lambda: self.array().dtype])()
@@ -237,8 +272,20 @@ if sys.argv[1] == "generate":
     for _ in range(int(sys.argv[3])):
         v = rng.value(0, [])
         pickles, last = [], None
+        made = [pickle.dumps(v, protocol) for protocol in range(6)]
         for protocol in range(6):
-            p = pickle.dumps(v, protocol)
+            # Another pickler, another choice of memo slots and frames; without what nobody asks for.
+            others = [pickletools.optimize(made[protocol])]
+            if protocol < 5:
+                # In protocol 5 it takes the bytes of two buffers for one, if they were at one address in turn.
+                others.append(pickle._dumps(v, protocol))
+            for p in others:
+                if p not in made:
+                    made.append(p)
+        if rng.random() < 0.2:
+            octets = rng.octets()
+            made.append(pickle.dumps([v, pickle.PickleBuffer(octets), pickle.PickleBuffer(bytearray(octets)), pickle.PickleBuffer(memoryview(octets)[1:])], 5))
+        for p in made:
             # What CPython itself makes of it is the truth: protocol 0 loses the payload of a NaN.
             loaded, shared = pickle.loads(p), []
             truth = typed(loaded)

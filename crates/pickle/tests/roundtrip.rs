@@ -121,6 +121,17 @@ fn losses_have_places() {
     let places: Vec<&str> = losses.iter().map(|l| l.path.as_str()).collect();
     assert_eq!(places, ["/odd/1", "/odd/2", "/bytes?"]);
     assert_eq!(losses[0].what, "a tuple, which becomes a list");
+    // An integer that takes seconds to spell in decimal digits.
+    let long = load(b"\x80\x04\x8b\0\0\x10\0".as_slice(), Policy::Strict, &Limits::default());
+    assert!(long.is_err());
+    let long = [b"\x80\x04\x8b\0\0\x10\0".as_slice(), &vec![0x7f; 1 << 20], b"."].concat();
+    let limits = Limits::default();
+    let long = load(&long, Policy::Strict, &limits).unwrap().to_value(&limits).unwrap();
+    assert_eq!(hyperslab_pickle::json_losses(&long).len(), 1);
+    let json = hyperslab_core::json::from_value(&long, &limits).unwrap();
+    assert!(json.as_str().unwrap().starts_with("0x7f7f"));
+    let digits = serde_json::from_str(&"9".repeat(5000)).unwrap();
+    assert!(hyperslab_core::json::to_value(&digits).is_err());
     let twice = Value::Map(vec![("a".into(), Value::Null), ("a".into(), Value::Null)]);
     assert_eq!(hyperslab_pickle::json_losses(&twice)[0].path, "");
 }

@@ -58,8 +58,13 @@ impl Args {
     }
 }
 
+/// The version that an option names.
+pub(super) fn asic(version: &str) -> Asic {
+    if version == "3" { Asic::V3 } else { Asic::V2 }
+}
+
 pub(crate) fn run(args: &Args) -> Outcome {
-    let asic = if args.asic == "3" { Asic::V3 } else { Asic::V2 };
+    let asic = asic(&args.asic);
     let format = match (&args.format_version, asic) {
         (Some(version), _) => version.parse()?,
         (None, Asic::V2) => TableFormat::V2_4,

@@ -51,7 +51,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let mut out = output::text();
     let name = text::name(&args.file.to_string_lossy());
     let of = r.stated.map_or_else(String::new, |n| format!(" of {n}"));
-    writeln!(out, "{name}: saved {}{of} {}, {}", r.saved, done.unit, size::bytes(r.bytes))?;
+    let unit = if r.saved == 1 && r.stated.is_none() { done.unit.trim_end_matches('s') } else { done.unit };
+    writeln!(out, "{name}: saved {}{of} {unit}, {}", r.saved, size::bytes(r.bytes))?;
     let counts = [
         (r.lost, "lost"),
         (r.placed, "found in the heap, without a row that leads to them, and put in file order"),

@@ -5,7 +5,7 @@ use super::{size, text};
 use hyperslab::Error;
 use hyperslab::verify::{Verdict, Verified};
 
-/// As many places that belong to nothing are told one by one.
+/// As many names of code, and places that belong to nothing are told one by one.
 const FEW: usize = 4;
 
 /// `FILE: sound: 3 arrays, 1.2 MiB`, or a line for each damage; then what was not checked, and notes.
@@ -25,6 +25,16 @@ pub(crate) fn lines(file: &str, found: &Verified, quiet: bool) -> Vec<String> {
     if found.verdict() == Verdict::Sound {
         let arrays = if found.arrays == 1 { "1 array".into() } else { format!("{} arrays", found.arrays) };
         out.push(line(GOOD, "sound", &format!("{arrays}, {}", size::bytes(found.bytes))));
+    }
+    for (path, n) in found.names.iter().take(FEW) {
+        let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
+        let note =
+            format!("{place}refers to {} at byte {}, which was not imported or called", n.name, n.offset);
+        out.push(line(DIM, "note", &note));
+    }
+    if found.names.len() > FEW {
+        let more = found.names.len() - FEW;
+        out.push(line(DIM, "note", &format!("and to {more} more names; 'slab show' prints them all")));
     }
     let sum: u64 = found.notes.iter().map(|n| n.len).sum();
     let places = match found.notes.len() {

@@ -7,6 +7,7 @@
 
 mod regions;
 
+use crate::container::CodeName;
 use crate::open::{OpenOptions, is_recognised, open_bytes, open_with};
 use crate::source::{FileSource, MemorySource};
 use crate::{Container, Error, Kind, Limits, Node, NodeKind, Result, Source, blocks, detect, ls, scalar};
@@ -15,6 +16,9 @@ use serde_json::{Value as Json, json};
 use std::path::Path;
 
 pub use regions::Note;
+
+/// Most names of code that are kept.
+const MOST_NAMES: usize = 10_000;
 
 /// What checking one file found.
 #[derive(Debug, Default)]
@@ -27,6 +31,9 @@ pub struct Verified {
     pub unchecked: Vec<Error>,
     /// Bytes that belong to nothing.
     pub notes: Vec<Note>,
+    /// Code that stored objects refer to and that is not among the types that are read, each with the path of its
+    /// object. It was not imported or called.
+    pub names: Vec<(String, CodeName)>,
     /// Arrays that were read.
     pub arrays: u64,
     /// Bytes of their elements.
@@ -68,14 +75,23 @@ impl Verified {
             .iter()
             .map(|n| json!({ "offset": n.offset, "len": n.len, "message": n.to_string() }))
             .collect();
+        let names: Vec<Json> = self
+            .names
+            .iter()
+            .map(|(path, n)| json!({ "path": path, "name": n.name, "offset": n.offset }))
+            .collect();
         let sound = match self.verdict() {
             Verdict::Unknown => Json::Null,
             verdict => (verdict == Verdict::Sound).into(),
         };
-        json!({
+        let mut entry = json!({
             "file": file.to_string_lossy(), "format": self.format, "sound": sound, "damage": errors(&self.damage),
             "unchecked": errors(&self.unchecked), "notes": notes, "arrays": self.arrays, "bytes": self.bytes,
-        })
+        });
+        if !names.is_empty() {
+            entry["names"] = names.into();
+        }
+        entry
     }
 
     /// Sorts an error by what it says about the file.
@@ -195,6 +211,10 @@ impl Job<'_> {
             if let Err(e) = self.node(&node) {
                 self.found.take(e.object(&*node.path));
             }
+            // What cannot be looked for is told of where the attributes are read.
+            let names = self.container.code_names(&node.path, self.limits).unwrap_or_default();
+            let unknown = names.into_iter().filter(|n| !n.known).map(|n| (node.path.clone(), n));
+            self.found.names.extend(unknown.take(MOST_NAMES.saturating_sub(self.found.names.len())));
         }
         // Listed with their attributes, nodes that were sound tell which of these are not.
         match ls::nodes(self.container, "", None, true, &ls::limits()) {

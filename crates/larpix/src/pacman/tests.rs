@@ -1,4 +1,5 @@
 use super::*;
+use crate::packet::{Asic, PacketV3};
 use hyperslab_core::Kind;
 
 const ALL: [(MessageType, Word); 12] = [
@@ -15,6 +16,16 @@ const ALL: [(MessageType, Word); 12] = [
     (MessageType::Reply, Word::Tx { io_channel: 2, packet: [1; 8] }),
     (MessageType::Reply, Word::Error { code: 3, description: *b"timed out\0\0\0\0\0" }),
 ];
+
+#[test]
+fn packets_are_shown_as_their_version_has_them() {
+    let packet = PacketV3(0).with_packet_type(1).with_chip_id(7).with_dataword(512).to_bytes();
+    let word = Word::Data { io_channel: 3, receipt_timestamp: 9, packet };
+    let text = word.display(Asic::V3).to_string();
+    assert!(text.starts_with("DATA io_channel=3 receipt_timestamp=9 data chip=7 "), "{text}");
+    assert!(text.contains(" adc=512 "), "{text}");
+    assert_eq!(word.display(Asic::V2).to_string(), word.to_string());
+}
 
 #[test]
 fn every_word_comes_back() {

@@ -1,7 +1,7 @@
 //! The words of a PACMAN message, 16 bytes each. The first byte says which word it is, within its message type.
 
 use super::{MessageType, WORD_BYTES};
-use crate::packet::PacketV2;
+use crate::packet::{Asic, PacketV2, PacketV3};
 use hyperslab_core::{Error, Result};
 use std::fmt;
 
@@ -177,14 +177,41 @@ impl Word {
     }
 }
 
+impl Word {
+    /// The word as text, the packet in it decoded as these ASICs send it.
+    pub fn display(&self, asic: Asic) -> impl fmt::Display {
+        Shown { word: self, asic }
+    }
+}
+
 impl fmt::Display for Word {
-    /// The name, then the fields, a packet decoded: `DATA io_channel=17 receipt=1516360 packet[..]`.
+    /// The name, then the fields, a packet decoded as of version 2: `DATA io_channel=17 receipt_timestamp=1516360 ..`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
-        match self {
+        write!(f, "{}", self.display(Asic::V2))
+    }
+}
+
+struct Shown<'w> {
+    word: &'w Word,
+    asic: Asic,
+}
+
+impl Shown<'_> {
+    fn packet(&self, bytes: [u8; 8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.asic {
+            Asic::V2 => write!(f, "{}", PacketV2::from_bytes(bytes)),
+            Asic::V3 => write!(f, "{}", PacketV3::from_bytes(bytes)),
+        }
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word.name())?;
+        match self.word {
             Word::Data { io_channel, receipt_timestamp, packet } => {
-                let packet = PacketV2::from_bytes(*packet);
-                write!(f, " io_channel={io_channel} receipt_timestamp={receipt_timestamp} {packet}")
+                write!(f, " io_channel={io_channel} receipt_timestamp={receipt_timestamp} ")?;
+                self.packet(*packet, f)
             }
             Word::Trigger { bits, timestamp } => write!(f, " bits={bits:#04x} timestamp={timestamp}"),
             Word::Sync { kind, clock_source, timestamp } => {
@@ -196,7 +223,8 @@ impl fmt::Display for Word {
                 write!(f, " address={address:#x} value={value:#x}")
             }
             Word::Tx { io_channel, packet } => {
-                write!(f, " io_channel={io_channel} {}", PacketV2::from_bytes(*packet))
+                write!(f, " io_channel={io_channel} ")?;
+                self.packet(*packet, f)
             }
             Word::Error { code, description } => {
                 let text = description.split(|&b| b == 0).next().unwrap_or_default();

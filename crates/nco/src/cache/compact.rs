@@ -32,7 +32,7 @@ pub struct Packed {
     pub moved: u64,
     /// Bytes of the files gained; when the packs were taken apart, mostly none.
     pub gained: u64,
-    /// Packs that were left alone: objects in them have no name, or are damaged.
+    /// Packs that were left alone: objects in them have no name, overlap, or are damaged.
     pub left: u64,
 }
 
@@ -115,6 +115,11 @@ impl Cache {
         named: &HashSet<String>,
         limits: &Limits,
     ) -> Option<Old> {
+        // Entries that overlap are no cache's work, and their copies could take any number of times the space.
+        let bytes = |p: &Place| p.end.saturating_sub(p.start);
+        if entries.iter().fold(0, |sum: u64, (_, place)| sum.saturating_add(bytes(place))) > file.bytes {
+            return None;
+        }
         let starts: HashSet<u64> = entries.iter().map(|(_, place)| place.start).collect();
         let source = FileSource::from_file(own::open(&self.dir, file.name).ok()?, file.name.path(&self.dir));
         let walk = pack::walk(&source, limits).ok()?;

@@ -3,7 +3,7 @@
 use super::entry::Window;
 use super::own::{self, PackFile};
 use super::store::Place;
-use super::{Cache, Key, PackName, entry, rebuild};
+use super::{Cache, Key, PackName, entry, is_gone, rebuild};
 use crate::object::Entry;
 use crate::pack::{self, Damage};
 use hyperslab_core::source::FileSource;
@@ -144,7 +144,8 @@ impl Cache {
         missing.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         for (key, place) in missing {
             let error = self.no_file(place);
-            checked.problems.push(Problem { key, place, gone: true, error });
+            let gone = is_gone(&error);
+            checked.problems.push(Problem { key, place, gone, error });
         }
         Ok(checked)
     }
@@ -198,8 +199,11 @@ impl Cache {
         Ok(all)
     }
 
+    /// Why there is no pack where an entry should lie.
     fn no_file(&self, place: Place) -> Error {
-        Error::io(std::io::ErrorKind::NotFound.into(), "cannot open").file(place.pack.path(&self.dir))
+        let e = own::open(&self.dir, place.pack).err();
+        let e = e.unwrap_or_else(|| std::io::ErrorKind::NotFound.into());
+        Error::io(e, "cannot open").file(place.pack.path(&self.dir))
     }
 }
 
@@ -210,7 +214,7 @@ fn check(source: &FileSource, key: &str, place: Place, policy: Policy, limits: &
     let sums = object.checks(&window, limits)?;
     // A key that is none of ours is an entry all the same; its object cannot say another.
     match Key::named(key) {
-        Some(key) => drop(entry::read(source, &key, place, policy, limits)?),
+        Some(key) => drop(entry::read(source, &key, place, false, policy, limits)?),
         None => drop(crate::object::whole(&object, &window, policy, limits)?),
     }
     Ok(sums.pickle.is_some() && sums.array.is_some())

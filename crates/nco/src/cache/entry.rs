@@ -1,18 +1,23 @@
 //! Reading an entry, and believing nothing: neither the place that an index names nor what lies there.
 
 use super::key::Key;
+use super::own;
 use super::store::Place;
 use crate::object::{self, Object};
 use bytes::Bytes;
-use hyperslab_core::source::{FileSource, beyond};
+use hyperslab_core::source::{FileSource, beyond, map_file};
 use hyperslab_core::{Error, Limits, Result, Source};
 use hyperslab_pickle::Policy;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+/// Entries of so many bytes are mapped.
+const MAPPED: u64 = 1 << 20;
+
 /// The bytes of one entry, at the offsets at which they lie in their pack: headers hold offsets in the file.
 pub(crate) struct Window {
     name: PathBuf,
+    /// Where the bytes lie in the file.
     start: u64,
     bytes: Bytes,
 }
@@ -33,7 +38,22 @@ impl Window {
         Ok(Window { name, start: place.start, bytes: bytes.into() })
     }
 
-    /// Where the entry starts.
+    /// The bytes of a place where they lie, in a map of the file; nothing where that is not worth it, or where another
+    /// machine could take the bytes away, which would be the end of the process that looks at them.
+    ///
+    /// What a pack holds stays as it is: it is appended to, and deleted, which a map outlives.
+    fn map(file: &FileSource, place: Place) -> Option<Window> {
+        if place.end.checked_sub(place.start)? < MAPPED || !own::is_of_this_machine(file.file()) {
+            return None;
+        }
+        let (bytes, _) = map_file(file.file()).ok()?;
+        let end = usize::try_from(place.end).ok()?;
+        // What is not there is told by the read.
+        let bytes = (end <= bytes.len()).then(|| bytes.slice(..end))?;
+        Some(Window { name: file.name().unwrap_or(Path::new("")).to_path_buf(), start: 0, bytes })
+    }
+
+    /// Where an entry starts that was read.
     pub(crate) fn start(&self) -> u64 {
         self.start
     }
@@ -60,13 +80,18 @@ impl Source for Window {
     fn bytes_at(&self, offset: u64, len: u64, _limits: &Limits) -> Result<Cow<'_, [u8]>> {
         self.range(offset, len).map(Cow::Borrowed)
     }
+    fn as_slice(&self) -> Option<&[u8]> {
+        // Offsets in the file are offsets in memory where it starts with the file.
+        (self.start == 0).then_some(&self.bytes)
+    }
     fn shared(&self, offset: u64, len: u64) -> Option<Bytes> {
         let part = self.range(offset, len).ok()?;
         Some(self.bytes.slice_ref(part))
     }
 }
 
-/// Reads the entry of a key whole, checking all that can be checked.
+/// Reads the entry of a key whole, checking all that can be checked. With `mapped`, the elements of a large one stay
+/// where they lie.
 ///
 /// # Errors
 /// `Invalid` for anything but a sound object of this key at this place, `Unsupported`, `Limit`, `Io`.
@@ -74,10 +99,12 @@ pub(crate) fn read(
     file: &FileSource,
     key: &Key,
     place: Place,
+    mapped: bool,
     policy: Policy,
     limits: &Limits,
 ) -> Result<Object<'static>> {
-    let window = Window::read(file, place, limits)?;
+    let map = mapped.then(|| Window::map(file, place)).flatten();
+    let window = map.map_or_else(|| Window::read(file, place, limits), Ok)?;
     let entry = object::Entry::open(&window, place.start)?;
     let end = entry.header().array.end;
     if end != place.end {

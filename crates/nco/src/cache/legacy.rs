@@ -6,7 +6,7 @@
 //! | 2.1, 2.2 | packs, and an index that is one pickled dict; `legacy.txt` says `1.` and the protocol |
 //! | 2.3 to 4.1 | packs, and an index of two pickles: the shared mode |
 //!
-//! The directory that is read stays as it is, whatever happens. Source: nengo 2.0 to 2.3, and directories that they
+//! The directory that is read stays as it is, whatever happens; one made anew where it lies is `upgrade.rs`. Source: nengo 2.0 to 2.3, and directories that they
 //! left.
 
 use super::key::Key;
@@ -76,7 +76,7 @@ fn index(dir: &Path, limits: &Limits) -> Result<Option<Read>> {
 }
 
 /// The files whose path is a key: in folders of two digits that are no links, regular.
-fn keyed(dir: &Path) -> Result<BTreeMap<String, PathBuf>> {
+pub(super) fn keyed(dir: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let digits = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let fail = |e| Error::io(e, "cannot list the cache").file(dir);
     let mut found = BTreeMap::new();
@@ -119,6 +119,8 @@ pub struct Migrated {
 /// `Usage` when `from` is no cache, or lies in `to` or around it; as opening a cache and [`Cache::put`].
 pub fn migrate(from: &Path, to: &Path, options: &CacheOptions) -> Result<Migrated> {
     let limits = (options.limits)();
+    let layout = layout_of(from, &limits)?
+        .ok_or_else(|| Error::usage("is no cache of nengo's or of this program").file(from))?;
     let from = from.canonicalize().map_err(|e| Error::io(e, "cannot open the cache").file(from))?;
     let there = to.exists();
     let inside = |to: PathBuf| to.starts_with(&from) || from.starts_with(&to);
@@ -130,11 +132,22 @@ pub fn migrate(from: &Path, to: &Path, options: &CacheOptions) -> Result<Migrate
     {
         return Err(Error::usage(format!("lies in {}, or around it", from.display())).file(to));
     }
-    let layout = layout_of(&from, &limits)?
-        .ok_or_else(|| Error::usage("is no cache of nengo's or of this program").file(&from))?;
     let old = entries(&from, layout, options, &limits)?;
     let new = Cache::open(to, &CacheOptions { commit: Commit::Flush, readonly: false, ..options.clone() })?;
     let mut done = Migrated::default();
+    copy_all(&from, old, &new, options, &mut done)?;
+    Ok(done)
+}
+
+/// Puts objects of an old cache into a new one, and reads each again where it was put; those that are there already
+/// stay.
+pub(super) fn copy_all(
+    from: &Path,
+    old: impl IntoIterator<Item = (String, Old)>,
+    new: &Cache,
+    options: &CacheOptions,
+    done: &mut Migrated,
+) -> Result<()> {
     let mut put = Vec::new();
     for (name, object) in old {
         let Some(key) = Key::named(&name) else {
@@ -147,18 +160,18 @@ pub fn migrate(from: &Path, to: &Path, options: &CacheOptions) -> Result<Migrate
             done.known += 1;
             continue;
         }
-        match object.copy(&from, &new, &key, options) {
+        match object.copy(from, new, &key, options) {
             Ok(()) => put.push(key),
             // What is wrong with the new cache stops everything, what is wrong with an entry only this one.
             Err(Failed::New(e)) => return Err(e),
             Err(Failed::Old(e)) => done.damaged.push((name, e)),
         }
         if put.len() as u64 >= BATCH {
-            done.entries += check(&new, &mut put)?;
+            done.entries += check(new, &mut put)?;
         }
     }
-    done.entries += check(&new, &mut put)?;
-    Ok(done)
+    done.entries += check(new, &mut put)?;
+    Ok(())
 }
 
 /// Commits what was put, and reads it again.
@@ -179,7 +192,7 @@ fn check(new: &Cache, put: &mut Vec<Key>) -> Result<u64> {
 }
 
 /// An object of an old cache.
-enum Old {
+pub(super) enum Old {
     File(PathBuf),
     Packed(Place),
 }

@@ -1,16 +1,22 @@
 //! The lock of a cache directory: `flock` on `index.lock`, as nengo has it, but waited for.
 //!
 //! Nengo tries once more after 0.1 s and then drops what it has; here the wait goes on, with pauses that grow and
-//! vary, which also leaves gaps for nengo. The file stays where it is. A process that dies lets go of it.
+//! vary, which also leaves gaps for nengo. The file stays where it is. A process that dies lets go of it. It is empty,
+//! but in a directory with a journal: there it says so, for whoever finds the journal damaged or missing.
 
+use super::own::{no_follow, sync_dir};
 use hyperslab_core::{Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher as _, RandomState};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The lock's file.
 pub(crate) const LOCK: &str = "index.lock";
+
+/// What it holds where a journal keeps the names.
+const NATIVE: &[u8; 7] = b"native\n";
 
 /// The longest pause between two tries.
 const PAUSE: Duration = Duration::from_millis(12);
@@ -18,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(12);
 /// The lock, held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -35,7 +41,7 @@ impl Lock {
             let file = open(&path)?;
             match file.try_lock() {
                 // Who deletes the file locks another one than the next comer: then this lock is worth nothing.
-                Ok(()) if is_at(&file, &path) => return Ok(Lock { _file: file }),
+                Ok(()) if is_at(&file, &path) => return Ok(Lock { file }),
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(e)) => return Err(Error::io(e, "cannot lock").file(path)),
             }
@@ -50,6 +56,54 @@ impl Lock {
         let waited = format!("others have held the lock for {:?}", patience);
         Err(Error::conflict(waited).file(path).hint("try again when they are done"))
     }
+
+    /// Says on the disk that a journal keeps the names here.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn say_native(&self, dir: &Path) -> Result<()> {
+        if says_native(dir) {
+            return Ok(());
+        }
+        // What a loss of power left of it is said again.
+        let said = self.file.set_len(0).and_then(|()| (&self.file).write_all(NATIVE));
+        said.and_then(|()| self.file.sync_all())
+            .map_err(|e| Error::io(e, "cannot write").file(dir.join(LOCK)))?;
+        sync_dir(dir)
+    }
+
+    /// Says no more that a journal keeps the names, now that another file does.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn say_shared(&self, dir: &Path) -> Result<()> {
+        let empty =
+            self.file.metadata().and_then(|m| if m.len() > 0 { self.file.set_len(0) } else { Ok(()) });
+        empty.map_err(|e| Error::io(e, "cannot write").file(dir.join(LOCK)))
+    }
+}
+
+/// Whether the lock of a directory says that a journal keeps the names there.
+pub(crate) fn says_native(dir: &Path) -> bool {
+    content(dir).is_some_and(|text| text == NATIVE)
+}
+
+/// Whether there is a lock of a cache: a regular file that is empty, or says what a lock may say, as far as it reached
+/// the disk.
+pub(crate) fn is_there(dir: &Path) -> bool {
+    let said = |text: &Vec<u8>| {
+        text.len() <= NATIVE.len() && text.iter().zip(NATIVE).all(|(t, n)| t == n || *t == 0)
+    };
+    content(dir).as_ref().is_some_and(said)
+}
+
+/// What the lock holds, as much of it as matters; nothing for what is no regular file.
+fn content(dir: &Path) -> Option<Vec<u8>> {
+    let file = no_follow().read(true).open(dir.join(LOCK)).ok()?;
+    let mut text = Vec::new();
+    let regular = file.metadata().ok()?.is_file();
+    file.take(NATIVE.len() as u64 + 1).read_to_end(&mut text).ok()?;
+    regular.then_some(text)
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -107,6 +161,27 @@ mod tests {
             drop(held);
             waiting.join().unwrap();
         });
+    }
+
+    #[test]
+    fn what_it_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        assert!(!is_there(dir));
+        let lock = Lock::take(dir, Duration::ZERO).unwrap();
+        assert!(is_there(dir) && !says_native(dir));
+        for torn in [&b""[..], b"nati", b"\0\0\0\0\0\0\0", b"nat\0\0\0\0"] {
+            std::fs::write(dir.join(LOCK), torn).unwrap();
+            assert!(is_there(dir) && !says_native(dir));
+            lock.say_native(dir).unwrap();
+            assert!(is_there(dir) && says_native(dir));
+            lock.say_shared(dir).unwrap();
+            assert!(is_there(dir) && !says_native(dir));
+        }
+        for other in [&b"mine"[..], b"native\n\n", b"native and more"] {
+            std::fs::write(dir.join(LOCK), other).unwrap();
+            assert!(!is_there(dir) && !says_native(dir));
+        }
     }
 
     #[cfg(unix)]

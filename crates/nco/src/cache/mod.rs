@@ -5,9 +5,9 @@
 //! | [`mod@key`] | keys, their names, a key made of arrays and parameters |
 //! | `name.rs`, `own.rs` | names of pack files; which files are the cache's own, and their deletion |
 //! | `packs.rs`, `entry.rs` | a pack being written; an entry read and checked |
-//! | `lock.rs` | one writer of names at a time |
+//! | `lock.rs`, `mode.rs` | one writer of names at a time; which mode a directory has, whatever is damaged |
 //! | `store.rs` | what a mode has to do; `shared/` and `native/` do it |
-//! | `legacy.rs` | older layouts of nengo's, and a cache put into another |
+//! | `legacy.rs`, `upgrade.rs` | older layouts of nengo's, and a cache put into another; one made anew where it lies |
 //! | `session.rs` | what was put and is not committed yet |
 //! | `evict.rs`, `contents.rs`, `compact.rs`, `recover.rs` | a cache made smaller; listed and checked; its packs put together or apart; its names found again |
 //!
@@ -24,6 +24,7 @@ mod evict;
 pub mod key;
 mod legacy;
 mod lock;
+mod mode;
 mod name;
 mod native;
 mod own;
@@ -33,22 +34,25 @@ mod recover;
 mod session;
 mod shared;
 mod store;
+mod upgrade;
 
 pub use compact::Packed;
 pub use contents::{Checked, Listed, PackState, Problem};
 pub use evict::{Shrunk, Size};
 pub use key::{Key, KeyHasher};
 pub use legacy::{Layout, Migrated, layout_of, migrate};
+pub use mode::{Mode, is_cache, mode_of};
 pub use name::PackName;
 #[doc(hidden)]
 pub use native::testing as journal_testing;
 pub use own::PackFile;
 pub use recover::Recovered;
 pub use store::Place;
+pub use upgrade::{Upgraded, upgrade};
 
 use crate::object::Object;
 use hyperslab_core::source::FileSource;
-use hyperslab_core::{Error, Kind, Limits, Result, Source as _, Value, View};
+use hyperslab_core::{Error, Kind, Limits, Result, Value, View};
 use hyperslab_pickle::Policy;
 use lock::Lock;
 use session::Session;
@@ -56,16 +60,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use store::{Changes, Store};
-
-/// How a directory keeps the names of its entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Mode {
-    /// In nengo's index, so that nengo uses the directory at the same time.
-    #[default]
-    Shared,
-    /// In a journal of its own: much faster with many entries. Nengo leaves such a directory alone.
-    Native,
-}
 
 /// When what is put becomes durable, and visible to other processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -86,6 +80,9 @@ pub struct CacheOptions {
     pub readonly: bool,
     /// When entries become durable.
     pub commit: Commit,
+    /// Arrays of entries of 1 MiB and more are views over their pack, mapped, which others may delete, but not shorten
+    /// or write over: neither nengo nor this crate does. On file systems of several machines they are copied.
+    pub map: bool,
     /// How long others are waited for.
     pub patience: Duration,
     /// What becomes of metadata of classes that are not known: a miss, or an inert record.
@@ -100,6 +97,7 @@ impl Default for CacheOptions {
             mode: Mode::default(),
             readonly: false,
             commit: Commit::default(),
+            map: true,
             patience: Duration::from_secs(60),
             policy: Policy::Inspect,
             limits: Limits::default,
@@ -243,7 +241,7 @@ impl Cache {
         let file = own::open(&self.dir, place.pack).map_err(|e| Error::io(e, "cannot open").file(&path))?;
         let limits = (self.options.limits)();
         let file = FileSource::from_file(file, path);
-        let object = entry::read(&file, key, place, self.options.policy, &limits)?;
+        let object = entry::read(&file, key, place, self.options.map, self.options.policy, &limits)?;
         if !self.options.readonly {
             own::mark_used(file.file());
         }
@@ -368,22 +366,6 @@ impl Drop for Cache {
             let _ = self.flush();
         }
     }
-}
-
-/// Whether a directory is a cache, or was one: it has an index, a journal or packs.
-pub fn is_cache(dir: &Path) -> bool {
-    mode_of(dir).is_some() || own::list(dir).is_ok_and(|packs| !packs.is_empty())
-}
-
-/// The mode of a directory, if it is a cache. Where the index is damaged, it is taken for nengo's.
-pub fn mode_of(dir: &Path) -> Option<Mode> {
-    let index = dir.join(shared::INDEX);
-    if !index.symlink_metadata().ok()?.is_file() {
-        return Some(Mode::Shared);
-    }
-    let open = own::no_follow().read(true).open(&index).map(|file| FileSource::from_file(file, &index));
-    let head = open.ok().and_then(|file| Some(file.head(16).ok()?.0)).unwrap_or_default();
-    Some(if native::is_journal(&head) { Mode::Native } else { Mode::Shared })
 }
 
 /// Whether an entry's file has been deleted, which caches are for.

@@ -182,6 +182,24 @@ pub(crate) fn delete_checked(dir: &Path, name: PackName) -> Result<()> {
     }
 }
 
+/// File systems of one machine, by the number that statfs(2) gives: ext, XFS, Btrfs, tmpfs, ZFS, F2FS, bcachefs, and
+/// overlays. Source: linux/magic.h.
+#[cfg(target_os = "linux")]
+const LOCAL: [u32; 8] =
+    [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x2FC1_2FC1, 0xF2F5_2010, 0xCA45_1A4E, 0x794C_7630];
+
+/// Whether a file lies where no other machine can change it.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_of_this_machine(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|stat| LOCAL.contains(&(stat.f_type as u32)))
+}
+
+/// Elsewhere that is not known.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_of_this_machine(_file: &File) -> bool {
+    false
+}
+
 /// What a file's size on the disk is rounded up to.
 pub(crate) fn block_size(dir: &Path) -> u64 {
     #[cfg(unix)]

@@ -24,7 +24,7 @@ pub(crate) struct PackWriter {
     file: File,
     end: u64,
     synced: u64,
-    /// Whether the file's own name is on the disk.
+    /// Whether the file's own name is on the disk, and that of its folder.
     named: bool,
 }
 
@@ -39,7 +39,7 @@ impl PackWriter {
             let name = PackName::new();
             let shard = dir.join(name.shard());
             match std::fs::create_dir(&shard) {
-                Ok(()) => sync_dir(dir)?,
+                Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                     // Two digits may name a link, or a file, of somebody else.
                     if !shard.symlink_metadata().is_ok_and(|m| m.is_dir()) {
@@ -150,8 +150,9 @@ impl PackWriter {
             self.synced = self.end;
         }
         if !self.named {
-            if let Some(shard) = self.path.parent() {
-                sync_dir(shard)?;
+            // Also of a folder that was there: who made it may not have come so far.
+            for folder in self.path.ancestors().skip(1).take(2) {
+                sync_dir(folder)?;
             }
             self.named = true;
         }

@@ -2,12 +2,14 @@
 
 use super::own;
 use super::rebuild;
-use super::store::Changes;
+use super::store::{Changes, Place};
 use super::{Cache, Key};
-use crate::object::Entry;
-use hyperslab_core::Result;
+use crate::object::Entry as Object;
 use hyperslab_core::source::FileSource;
+use hyperslab_core::{Error, Result};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::io;
 
 /// What recovering came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,13 +45,12 @@ impl Cache {
         let mut files = HashMap::new();
         let (mut here, mut kept) = (HashSet::new(), HashSet::new());
         for (key, place) in places {
-            let file = files.entry(place.pack).or_insert_with(|| {
-                own::open(&self.dir, place.pack)
-                    .ok()
-                    .map(|f| FileSource::from_file(f, place.pack.path(&self.dir)))
-            });
+            let file = match files.entry(place.pack) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.pack_of(place)?),
+            };
             let there = file.as_ref().is_some_and(|source| {
-                Entry::open(source, place.start).is_ok_and(|e| e.header().array.end == place.end)
+                Object::open(source, place.start).is_ok_and(|e| e.header().array.end == place.end)
             });
             match (there, Key::named(&key)) {
                 (false, Some(key)) => {
@@ -79,5 +80,18 @@ impl Cache {
         done.kept -= mended;
         done.found += mended;
         Ok(done)
+    }
+
+    /// The pack that a name leads to; nothing where there is none. One that cannot be read is not one that is gone.
+    fn pack_of(&self, place: Place) -> Result<Option<FileSource>> {
+        let path = place.pack.path(&self.dir);
+        match own::open(&self.dir, place.pack) {
+            Ok(file) => Ok(Some(FileSource::from_file(file, path))),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                let hint = "nothing was changed; try again as somebody who may read it";
+                Err(Error::io(e, "cannot open a pack that the index names").file(path).hint(hint))
+            }
+            Err(_) => Ok(None),
+        }
     }
 }

@@ -138,6 +138,10 @@ fn fill_in(p: &Pickle<'_>, id: NodeId, open: &mut Vec<NodeId>) -> Json {
             }
         }
         Item::BigInt(b) => json!({ "t": "int", "v": b.to_string() }),
+        Item::Opaque(o) => {
+            assert!(o.kwargs.is_none() && o.state.is_none() && o.pairs.is_empty(), "{}", p.class_name(o));
+            json!({ "t": "inert", "class": p.class_name(o), "args": each(o.args), "items": each(o.items) })
+        }
         _ => typed(p, id, &mut Vec::new()),
     };
     open.pop();

@@ -23,12 +23,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let cache = open(&args.dir, true)?;
-    let entries = cache.list().map_err(|e| super::hinted(e, &args.dir))?;
+    let entries = cache.list().map_err(|e| super::mending(e, &args.dir))?;
     let total = cache.size()?;
     let elsewhere = total.entries.saturating_sub(entries.len() as u64);
     if args.json {
         let document = object!({
-            "dir": args.dir.to_string_lossy(), "mode": mode(&cache).0,
+            "dir": args.dir.to_string_lossy(), "mode": mode(cache.mode()).0,
             "entries": entries.iter().map(json).collect::<Vec<_>>(), "elsewhere": elsewhere,
             "packs": total.packs, "bytes": total.bytes, "index_bytes": total.index_bytes,
         });
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let entries = count(entries.len() as u64, "entry", "entries");
     let packs = count(total.packs, "pack", "packs");
     let (bytes, index) = (size::bytes(total.bytes), size::bytes(total.index_bytes));
-    writeln!(out, "{entries} in {packs}, {bytes} on the disk, index {index}; {}", mode(&cache).1)?;
+    writeln!(out, "{entries} in {packs}, {bytes} on the disk, index {index}; {}", mode(cache.mode()).1)?;
     if elsewhere > 0 {
         let what = count(elsewhere, "entry of the index lies", "entries of the index lie");
         writeln!(out, "{what} in no pack of this directory")?;

@@ -1,6 +1,7 @@
 //! `slab cache`: directories of Nengo cache objects, listed, checked, put in order.
 
 mod ls;
+mod migrate;
 mod pack;
 mod recover;
 mod shrink;
@@ -9,8 +10,8 @@ mod verify;
 
 use crate::exit::Outcome;
 use clap::Subcommand;
-use hyperslab::nco::cache::{self, Cache, CacheOptions, Mode};
-use hyperslab::{Error, Result};
+use hyperslab::nco::cache::{self, Cache, CacheOptions, Layout, Mode};
+use hyperslab::{Error, Kind, Limits, Result};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -30,6 +31,7 @@ enum Command {
     Unpack(unpack::Args),
     Shrink(shrink::Args),
     Recover(recover::Args),
+    Migrate(migrate::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -40,16 +42,73 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Unpack(args) => unpack::run(args),
         Command::Shrink(args) => shrink::run(args),
         Command::Recover(args) => recover::run(args),
+        Command::Migrate(args) => migrate::run(args),
     }
 }
 
 /// Opens a directory that is a cache: none is made here.
 fn open(dir: &Path, readonly: bool) -> Result<Cache> {
+    folder(dir)?;
     if !cache::is_cache(dir) {
-        return Err(Error::usage("is no cache directory: it has neither index nor packs").file(dir));
+        return Err(match cache::layout_of(dir, &Limits::default())? {
+            Some(_) => Error::usage("has the layout of nengo 2.0: one file for each entry, and no index")
+                .hint(format!("try 'slab cache migrate {}'", dir.display())),
+            None => Error::usage("is no cache directory: it has neither index nor packs"),
+        }
+        .file(dir));
     }
-    Cache::open(dir, &CacheOptions { readonly, ..CacheOptions::default() })
-        .map_err(|e| if e.kind() == hyperslab::Kind::Invalid { hinted(e, dir) } else { e })
+    if readonly {
+        return Cache::open(dir, &options(true)).map_err(|e| mending(e, dir));
+    }
+    let what = made_anew(dir);
+    // To write, what is damaged is made anew, but where nothing says that it was ever a cache's.
+    let foreign = |e: Error| match e.kind() {
+        Kind::Invalid => {
+            e.hint("there is neither a lock nor a pack of a cache beside it; move it away if it is none")
+        }
+        _ => e,
+    };
+    let cache = Cache::open(dir, &options(false)).map_err(foreign)?;
+    if let Some(what) = what {
+        cache.size().map_err(foreign)?;
+        crate::exit::note(&what);
+    }
+    Ok(cache)
+}
+
+fn options(readonly: bool) -> CacheOptions {
+    CacheOptions { readonly, ..CacheOptions::default() }
+}
+
+/// What opening a directory to write will do to its index, if that is another than to read it.
+fn made_anew(dir: &Path) -> Option<String> {
+    let read = Cache::open(dir, &options(true)).and_then(|cache| cache.size());
+    match read {
+        Err(e) if e.kind() == Kind::Invalid => {
+            Some(format!("{e}: made anew from the keys in the packs; a damaged one is kept as index.damaged"))
+        }
+        Ok(_) if matches!(cache::layout_of(dir, &Limits::default()), Ok(Some(Layout::Unversioned))) => {
+            let what =
+                "the index is of nengo 2.1 or 2.2: it is kept as index.older, and one of today is made";
+            Some(format!("{}: {what}", dir.display()))
+        }
+        _ => None,
+    }
+}
+
+/// Checks that there is a directory that can be listed.
+fn folder(dir: &Path) -> Result<()> {
+    let meta = dir.metadata().map_err(|e| Error::io(e, "cannot open the cache").file(dir))?;
+    if !meta.is_dir() {
+        let what = "is a file, and a cache is a directory: an index, and packs in folders of two digits";
+        return Err(Error::usage(what).file(dir));
+    }
+    dir.read_dir().map(drop).map_err(|e| Error::io(e, "cannot list the cache").file(dir))
+}
+
+/// What is wrong with the index can be mended.
+fn mending(e: Error, dir: &Path) -> Error {
+    if e.kind() == Kind::Invalid { hinted(e, dir) } else { e }
 }
 
 /// A damaged index can be made again.
@@ -57,8 +116,9 @@ fn hinted(e: Error, dir: &Path) -> Error {
     e.hint(format!("try 'slab cache recover {}'", dir.display()))
 }
 
-fn mode(cache: &Cache) -> (&'static str, &'static str) {
-    match cache.mode() {
+/// A mode as JSON has it, and as it is said.
+fn mode(mode: Mode) -> (&'static str, &'static str) {
+    match mode {
         Mode::Shared => ("shared", "shared with nengo"),
         Mode::Native => ("native", "native"),
     }

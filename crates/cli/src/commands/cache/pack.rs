@@ -6,6 +6,7 @@ use crate::output;
 use crate::progress::Wheel;
 use crate::render::{size, text};
 use hyperslab::nco::cache::Packed;
+use serde_json::json as object;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -21,17 +22,28 @@ pub(super) struct Args {
     /// Packs below this size are put together into packs of about this size
     #[arg(long, value_name = "SIZE", default_value = "64 MB", value_parser = super::shrink::parse)]
     size: u64,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let wheel = Wheel::start("packing");
     let done = open(&args.dir, false)?.pack(args.size)?;
     drop(wheel);
-    say(&args.dir, &done)
+    say(&args.dir, &done, args.json)
 }
 
 /// What became of the packs.
-pub(super) fn say(dir: &Path, done: &Packed) -> Outcome {
+pub(super) fn say(dir: &Path, done: &Packed, json: bool) -> Outcome {
+    if json {
+        let document = object!({
+            "dir": dir.to_string_lossy(), "packs_before": done.before, "packs": done.after,
+            "moved": done.moved, "gained": done.gained, "left_alone": done.left,
+        });
+        output::json(&mut output::bytes(), &document)?;
+        return Ok(Answer::Yes);
+    }
     let mut out = output::text();
     let name = text::name(&dir.to_string_lossy());
     let (before, moved) = (count(done.before, "pack", "packs"), count(done.moved, "entry", "entries"));

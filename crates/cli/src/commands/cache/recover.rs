@@ -5,6 +5,7 @@ use crate::exit::{Answer, Outcome};
 use crate::output;
 use crate::progress::Wheel;
 use crate::render::text;
+use serde_json::json as object;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -17,12 +18,23 @@ pub(super) struct Args {
     /// The cache directory
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let wheel = Wheel::start("reading the packs");
     let done = open(&args.dir, false)?.recover()?;
     drop(wheel);
+    if args.json {
+        let document = object!({
+            "dir": args.dir.to_string_lossy(), "kept": done.kept, "found": done.found,
+            "dropped": done.dropped, "nameless": done.nameless,
+        });
+        output::json(&mut output::bytes(), &document)?;
+        return Ok(Answer::Yes);
+    }
     let mut out = output::text();
     let name = text::name(&args.dir.to_string_lossy());
     let kept = count(done.kept, "entry", "entries");

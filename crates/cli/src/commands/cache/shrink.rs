@@ -4,6 +4,7 @@ use super::{count, open};
 use crate::exit::{Answer, Outcome};
 use crate::output;
 use crate::render::{size, text};
+use serde_json::json as object;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -19,10 +20,21 @@ pub(super) struct Args {
     /// What the packs may take: '512 MB', '1.5 GiB', a number of bytes
     #[arg(long, value_name = "SIZE", value_parser = parse)]
     to: u64,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let done = open(&args.dir, false)?.shrink(args.to)?;
+    if args.json {
+        let document = object!({
+            "dir": args.dir.to_string_lossy(), "packs_deleted": done.packs, "entries_removed": done.entries,
+            "gained": done.bytes, "bytes": done.left,
+        });
+        output::json(&mut output::bytes(), &document)?;
+        return Ok(Answer::Yes);
+    }
     let mut out = output::text();
     let name = text::name(&args.dir.to_string_lossy());
     let (packs, entries) = (count(done.packs, "pack", "packs"), count(done.entries, "entry", "entries"));

@@ -11,11 +11,14 @@ pub(super) struct Args {
     /// The cache directory
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let wheel = Wheel::start("unpacking");
     let done = open(&args.dir, false)?.unpack()?;
     drop(wheel);
-    super::pack::say(&args.dir, &done)
+    super::pack::say(&args.dir, &done, args.json)
 }

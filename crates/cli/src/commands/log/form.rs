@@ -1,6 +1,7 @@
 //! How messages are printed; what `show` and `tail` have in common.
 
 use super::Framing;
+use crate::commands::packets;
 use crate::exit::{self, Answer, Outcome};
 use crate::output;
 use crate::render::{hex, pacman};
@@ -28,6 +29,9 @@ pub(super) struct Form {
     /// Decoded PACMAN words
     #[arg(long)]
     pacman: bool,
+    /// With --pacman: version of the ASICs that sent the packets
+    #[arg(long, value_name = "VERSION", requires = "pacman", default_value = "2", value_parser = ["2", "3"])]
+    asic: String,
     /// A JSON object a line
     #[arg(long)]
     json: bool,
@@ -105,9 +109,10 @@ impl<'f> Printer<'f> {
             return writeln!(out, "{}", hex::digits(message));
         }
         if form.pacman {
+            let asic = packets::asic(&form.asic);
             let sound = match form.json {
-                true => pacman::json(out, index, io_group, message)?,
-                false => pacman::text(out, index, io_group, message)?,
+                true => pacman::json(out, index, io_group, message, asic)?,
+                false => pacman::text(out, index, io_group, message, asic)?,
             };
             self.undecoded += u64::from(!sound);
             return Ok(());

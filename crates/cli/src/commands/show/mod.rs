@@ -165,7 +165,8 @@ impl Show<'_> {
             if i > 0 {
                 writeln!(out)?;
             }
-            writeln!(out, "{} {}", paint(NAME, &text::name(&node.path)), paint(DIM, &kind_of(node)))?;
+            let kind = if node.dtype.is_none() { "cannot be read".into() } else { kind_of(node) };
+            writeln!(out, "{} {}", paint(NAME, &text::name(&node.path)), paint(DIM, &kind))?;
             if let Some(e) = &node.error {
                 exit::say(e);
                 answer = Answer::Failed;
@@ -250,7 +251,11 @@ impl Show<'_> {
         writeln!(out, "{}", paint(NAME, "metadata"))?;
         let lines = value::named_lines(&attributes, "", self.limits)?;
         lines.iter().try_for_each(|l| writeln!(out, "  {l}"))?;
-        let names = self.container.code_names(path, self.limits)?;
+        let mut names = self.container.code_names(path, self.limits)?;
+        // Arrays in metadata are made by NumPy's own names, which say nothing to who looks at an object.
+        if self.container.format() != "pickle" && names.iter().all(|n| n.known) {
+            names.clear();
+        }
         if !names.is_empty() {
             writeln!(out, "{} {}", paint(NAME, "names"), paint(DIM, "(none of them imported or called)"))?;
         }

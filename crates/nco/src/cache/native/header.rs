@@ -1,7 +1,7 @@
 //! The 64 bytes at the start of a journal; no I/O.
 
-use super::hash;
 use super::table::BLOCK;
+use super::{hash, record};
 use hyperslab_core::{Error, Result};
 
 /// How many bytes the header takes.
@@ -18,6 +18,36 @@ const VERSION: u8 = 1;
 /// Whether a file that starts with these bytes is a journal, of whatever version.
 pub(crate) fn is_journal(bytes: &[u8]) -> bool {
     bytes.get(..VERSION_AT) == MAGIC.get(..VERSION_AT) && bytes.get(9..16) == MAGIC.get(9..)
+}
+
+/// Whether a header has the checksum of what it was before its first bytes, up to the generation, were damaged.
+fn is_sealed(bytes: &[u8; HEADER_LEN as usize]) -> bool {
+    let mut whole = *bytes;
+    whole.iter_mut().zip(MAGIC).for_each(|(place, byte)| *place = *byte);
+    u32_at(bytes, 60) == hash::checksum(whole.get(..60).unwrap_or_default(), 0)
+}
+
+/// Whether a file that starts with these bytes, and not with those that say it, was a journal: it was cut off within
+/// them, the rest of its header has the checksum that it says, or records follow. Without the salt that checksums
+/// start from, three in a row are enough: each says kind and length, which fit each other, and where its pack is named.
+pub(crate) fn was_journal(bytes: &[u8]) -> bool {
+    if bytes.len() < MAGIC.len() {
+        // So short, it could be nengo's as well.
+        const SAME: usize = 2;
+        return bytes.len() > SAME && MAGIC.starts_with(bytes);
+    }
+    if bytes.first_chunk().is_some_and(is_sealed) {
+        return true;
+    }
+    let salt = u64_at(bytes, 24);
+    let mut at = HEADER_LEN;
+    while let Some(rest) = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).filter(|r| !r.is_empty()) {
+        if record::parse(rest, at, salt).is_some() || record::shapes(rest, at).take(3).count() == 3 {
+            return true;
+        }
+        at += record::ALIGN;
+    }
+    false
 }
 
 /// What a header says. Checked: the table lies after the header and is whole blocks.
@@ -71,15 +101,20 @@ impl Header {
     pub(super) fn parse(bytes: &[u8; HEADER_LEN as usize], size: u64) -> Result<Header> {
         let bad = |what: String| Error::invalid(what).reading("cache journal's header").at(0);
         if !is_journal(bytes) {
-            return Err(bad("not a journal of a cache".into()));
+            let start: Vec<String> = bytes.iter().take(6).map(|b| format!("{b:02x}")).collect();
+            let what = format!("starts with {}, where a journal has 80 02 4a 4e 43 4a", start.join(" "));
+            return Err(bad(what));
         }
         let [.., version, _] = *bytes.first_chunk::<10>().unwrap_or(&[0; 10]);
-        if version != VERSION {
+        // With another version, a checksum that holds for this one is of a damaged byte.
+        if version != VERSION && !is_sealed(bytes) {
             let what = format!("version {version} of the format, where {VERSION} is known");
             return Err(Error::unsupported(what).reading("cache journal's header").at(VERSION_AT as u64));
         }
-        if u32_at(bytes, 60) != hash::checksum(bytes.get(..60).unwrap_or_default(), 0) {
-            return Err(bad("its checksum is of other bytes: it is damaged".into()));
+        let (stated, made) = (u32_at(bytes, 60), hash::checksum(bytes.get(..60).unwrap_or_default(), 0));
+        if stated != made {
+            let what = format!("it is damaged: its checksum is {made:08x}, and {stated:08x} is stated");
+            return Err(bad(what));
         }
         let header = Header {
             generation: u64_at(bytes, 16),
@@ -134,17 +169,26 @@ mod tests {
     fn refusals_name_what_is_there() {
         let good = Header { generation: 1, salt: 1, table_at: 64, blocks: 0, entries: 0 };
         let error = |b: &[u8; 64]| Header::parse(b, 1 << 20).unwrap_err().to_string();
-        assert_eq!(error(&[0; 64]), "cache journal's header at byte 0: not a journal of a cache");
+        assert_eq!(
+            error(&[0; 64]),
+            "cache journal's header at byte 0: starts with 00 00 00 00 00 00, where a journal has 80 02 4a 4e 43 4a"
+        );
         for at in 0..64 {
             let mut b = good.emit();
             b[at] ^= 0x10;
             let what = match at {
-                8 => "version 17 of the format, where 1 is known",
-                0..16 => "not a journal",
+                8 => "damaged",
+                0..16 => "where a journal has",
                 _ => "damaged",
             };
             assert!(error(&b).contains(what), "{at}");
         }
+        // A version that the checksum speaks for is one to come.
+        let mut b = good.emit();
+        b[8] = 2;
+        let sum = hash::checksum(&b[..60], 0).to_le_bytes();
+        b[60..].copy_from_slice(&sum);
+        assert!(error(&b).contains("version 2 of the format, where 1 is known"));
         for (table_at, blocks) in [(63, 0), (60, 0), (64, u64::MAX / 4), (u64::MAX - 7, 1), (64, 4000)] {
             let b = Header { table_at, blocks, ..good }.emit();
             assert!(error(&b).contains("blocks of table"), "{table_at} {blocks}");

@@ -57,6 +57,8 @@ pub(super) struct Journal<S> {
 /// What a stretch of records says.
 #[derive(Debug, Default)]
 struct Said {
+    /// Where the stretch starts.
+    from: u64,
     entries: HashMap<Box<str>, Option<Slot>>,
     packs: HashMap<u64, u128>,
     /// The same the other way round: the last record that names a pack.
@@ -64,14 +66,24 @@ struct Said {
     gone: HashSet<u128>,
     /// Packs that are gone and named before this stretch.
     gone_before: Vec<u64>,
+    /// Put records whose pack's record should be in this stretch, and is not.
+    packless: u64,
 }
 
 impl Said {
+    fn new(from: u64) -> Said {
+        Said { from, ..Said::default() }
+    }
+
     fn apply(&mut self, at: u64, record: Record<'_>) {
         match record {
             Record::Pack { uuid } => {
                 self.packs.insert(at, uuid);
                 self.named.insert(uuid, at);
+            }
+            // Part of an append that a loss of power tore: what was said of the key before holds.
+            Record::Put { slot, .. } if slot.pack >= self.from && !self.packs.contains_key(&slot.pack) => {
+                self.packless += 1;
             }
             Record::Put { key, slot } => {
                 self.entries.insert(key.into(), Some(slot));
@@ -110,7 +122,7 @@ impl<S: Storage> Journal<S> {
             header,
             end,
             seen: end,
-            tail: Said::default(),
+            tail: Said::new(end),
             older: OnceLock::new(),
             skipped: 0,
             no_table: AtomicBool::new(false),
@@ -171,6 +183,8 @@ impl<S: Storage> Journal<S> {
         self.end = scanned.end;
         self.seen = size;
         self.skipped += scanned.skipped;
+        let packless = std::mem::take(&mut self.tail.packless);
+        self.lose(packless);
         for at in std::mem::take(&mut self.tail.gone_before) {
             if let Some(uuid) = self.pack(at)? {
                 self.tail.gone.insert(uuid);
@@ -223,7 +237,7 @@ impl<S: Storage> Journal<S> {
         if let Some(older) = self.older.get() {
             return Ok(older);
         }
-        let mut older = Said::default();
+        let mut older = Said::new(HEADER_LEN);
         let range = HEADER_LEN..self.header.table_at;
         scan(&self.storage, self.header.salt, range, &mut |at, record| {
             older.apply(at, record);

@@ -69,7 +69,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use header::is_journal;
+pub(crate) use header::{is_journal, was_journal};
 
 use super::key::Key;
 use super::lock::{Lock, is_at};
@@ -78,12 +78,11 @@ use super::own::{no_follow, sync_dir};
 use super::shared::INDEX;
 use super::shared::file::{self, IndexFile};
 use super::store::{Changes, Place, Store};
-use super::{CacheOptions, Mode, mode_of, rebuild};
+use super::{CacheOptions, Mode, is_gone, mode_of, rebuild};
 use hyperslab_core::source::FileSource;
 use hyperslab_core::{Error, Kind, Limits, Result};
 use journal::{Append, At, Journal};
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use storage::Storage as _;
 
@@ -98,6 +97,8 @@ pub(crate) struct Native {
     doubtful: bool,
     /// Whether the journal's name is on the disk: who renamed it may have been killed before making sure.
     named: bool,
+    /// How many entries came back when the journal was made again.
+    mended: usize,
 }
 
 impl Native {
@@ -115,6 +116,7 @@ impl Native {
             journal: None,
             doubtful: false,
             named: false,
+            mended: 0,
         };
         if !native.readonly && native.path.symlink_metadata().is_err() {
             file::nothing_foreign(dir)?;
@@ -134,6 +136,7 @@ impl Native {
         };
         let e = match found {
             Err(e) if is_damage(&e) && !self.readonly => e,
+            Err(e) if is_gone(&e) => return Err(Error::invalid("the journal is missing").file(&self.path)),
             other => return other.map_err(|e| e.file(&self.path)),
         };
         self.journal = None;
@@ -148,13 +151,16 @@ impl Native {
             file::set_aside(&self.dir, file::DAMAGED)?;
         }
         self.renew(Vec::new(), true, lock)?;
+        self.mended = self.len();
         Ok(true)
     }
 
     fn read(&mut self) -> Result<()> {
         let meta = self.path.symlink_metadata();
-        if meta.as_ref().is_ok_and(|m| !m.is_file()) {
-            return Err(Error::usage("is no regular file, so it is no journal of a cache").file(&self.path));
+        if let Ok(meta) = &meta
+            && !meta.is_file()
+        {
+            return Err(file::no_index(meta.file_type()).file(&self.path));
         }
         let file = meta.and_then(|_| no_follow().read(true).write(!self.readonly).open(&self.path));
         let file = file.map_err(|e| Error::io(e, "cannot open the journal").file(&self.path))?;
@@ -164,7 +170,7 @@ impl Native {
     }
 
     /// Writes the journal anew; `search`: with what the packs say of themselves where it says nothing.
-    fn renew(&mut self, mut entries: Vec<(Box<str>, At)>, search: bool, _lock: &Lock) -> Result<()> {
+    fn renew(&mut self, mut entries: Vec<(Box<str>, At)>, search: bool, lock: &Lock) -> Result<()> {
         let generation = self.journal.as_ref().map_or(0, |j| j.header().generation).saturating_add(1);
         if search {
             let mut all: HashMap<Box<str>, At> = rebuild::objects(&self.dir, &(self.limits)())?
@@ -176,6 +182,8 @@ impl Native {
             entries = all.into_iter().collect();
         }
         let bytes = snapshot::snapshot(entries, generation)?;
+        // First: where the journal is lost, this says that there was one.
+        lock.say_native(&self.dir)?;
         self.doubtful = true;
         let file = IndexFile::replace(&self.dir, &bytes)?;
         self.journal = Some(Journal::open(file.into_source())?);
@@ -257,6 +265,10 @@ impl Store for Native {
         Ok(())
     }
 
+    fn mended(&self) -> usize {
+        self.mended
+    }
+
     fn damage(&self) -> Result<Option<String>> {
         self.journal.as_ref().map_or(Ok(None), Journal::damage)
     }
@@ -268,7 +280,7 @@ impl Store for Native {
 
 /// Whether the journal is missing or damaged, so that another takes its place.
 fn is_damage(e: &Error) -> bool {
-    e.kind() == Kind::Invalid || e.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
+    e.kind() == Kind::Invalid || is_gone(e)
 }
 
 fn at_of(place: Place) -> At {

@@ -92,24 +92,58 @@ impl Record<'_> {
     }
 }
 
+/// The numbers at the start of a record, which fit each other.
+struct Shape {
+    kind: u8,
+    /// Where the key starts, and where it ends.
+    fixed: usize,
+    end: usize,
+    /// The bytes of the record.
+    len: usize,
+}
+
+impl Shape {
+    fn of(bytes: &[u8]) -> Option<Shape> {
+        let len = usize::from(u16_at(bytes.get(..8)?, 4));
+        let [kind, n] = *bytes.get(6..8)?.first_chunk()?;
+        if !(8..=MAX_RECORD).contains(&len) || !len.is_multiple_of(ALIGN as usize) {
+            return None;
+        }
+        let fixed = match (kind, n) {
+            (PACK, 0) => 24,
+            (PUT, _) => 32,
+            (DELETE, _) => 8,
+            (GONE, 0) => 16,
+            _ => return None,
+        };
+        let end = fixed + usize::from(n);
+        (end.next_multiple_of(ALIGN as usize) == len).then_some(Shape { kind, fixed, end, len })
+    }
+}
+
+/// The places of what has the form of records, one behind the other, from these bytes on, which lie at `at`; whether
+/// their checksums are right, which takes the salt, is not looked at.
+pub(super) fn shapes(mut bytes: &[u8], mut at: u64) -> impl Iterator<Item = u64> + '_ {
+    std::iter::from_fn(move || {
+        let shape = Shape::of(bytes)?;
+        let record = bytes.get(..shape.len)?;
+        let pack = u64_at(record, 8);
+        let fits = match shape.kind {
+            PUT => pack < at && pack.is_multiple_of(ALIGN) && u64_at(record, 16) < u64_at(record, 24),
+            GONE => pack < at && pack.is_multiple_of(ALIGN),
+            _ => true,
+        };
+        let padded = record.get(shape.end..).is_some_and(|rest| rest.iter().all(|b| *b == 0));
+        let here = at;
+        bytes = bytes.get(shape.len..)?;
+        at += shape.len as u64;
+        (fits && padded).then_some(here)
+    })
+}
+
 /// The record that starts these bytes, which lie at `at`, and its length. `None` where there is no sound one.
 pub(super) fn parse(bytes: &[u8], at: u64, salt: u64) -> Option<(Record<'_>, u64)> {
-    let len = usize::from(u16_at(bytes.get(..8)?, 4));
-    let [kind, n] = *bytes.get(6..8)?.first_chunk()?;
-    if !(8..=MAX_RECORD).contains(&len) || !len.is_multiple_of(ALIGN as usize) {
-        return None;
-    }
-    let fixed = match (kind, n) {
-        (PACK, 0) => 24,
-        (PUT, _) => 32,
-        (DELETE, _) => 8,
-        (GONE, 0) => 16,
-        _ => return None,
-    };
-    let end = fixed + usize::from(n);
-    if end.next_multiple_of(ALIGN as usize) != len {
-        return None;
-    }
+    let Shape { kind, fixed, end, len } = Shape::of(bytes)?;
     let record = bytes.get(..len)?;
     if u32_at(record, 0) != hash::checksum(record.get(4..).unwrap_or_default(), salt.wrapping_add(at)) {
         return None;

@@ -1,6 +1,6 @@
 //! The file of an index: read, replaced, set aside.
 
-use super::super::lock::LOCK;
+use super::super::lock::{self, LOCK};
 use super::super::own::{no_follow, sync_dir};
 use super::INDEX;
 use hyperslab_core::source::FileSource;
@@ -29,9 +29,8 @@ impl IndexFile {
     /// `Usage` when it is no regular file, `Io`.
     pub(in super::super) fn open(dir: &Path) -> Result<Option<IndexFile>> {
         let path = dir.join(INDEX);
-        let foreign = || Error::usage("is no regular file, so it is no index of a cache").file(&path);
         match path.symlink_metadata() {
-            Ok(m) if !m.is_file() => return Err(foreign()),
+            Ok(m) if !m.is_file() => return Err(no_index(m.file_type()).file(&path)),
             Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::io(e, "cannot stat").file(&path)),
@@ -94,6 +93,17 @@ impl IndexFile {
     }
 }
 
+/// The error for something that has the name of an index, and is none.
+pub(in super::super) fn no_index(found: std::fs::FileType) -> Error {
+    let what = match found {
+        t if t.is_symlink() => "is a link",
+        t if t.is_dir() => "is a folder",
+        _ => "is no regular file",
+    };
+    Error::usage(format!("{what}, where a cache has its index, a regular file; nothing is done to it"))
+        .hint("move it away")
+}
+
 /// A new file. What a writer left there that was killed is replaced; a link is not followed, and stays.
 fn create_part(part: &Path) -> Result<File> {
     let create = || OpenOptions::new().read(true).write(true).create_new(true).open(part);
@@ -111,9 +121,7 @@ fn create_part(part: &Path) -> Result<File> {
 
 /// Whether a directory is a cache in spite of its index: it was locked before, or there are packs.
 pub(in super::super) fn is_cache(dir: &Path, index: bool) -> bool {
-    !index
-        || dir.join(LOCK).symlink_metadata().is_ok_and(|m| m.is_file() && m.len() == 0)
-        || super::super::own::list(dir).is_ok_and(|packs| !packs.is_empty())
+    !index || lock::is_there(dir) || super::super::own::list(dir).is_ok_and(|packs| !packs.is_empty())
 }
 
 /// Checks that none of the names that a new cache needs belongs to somebody else.
@@ -123,7 +131,8 @@ pub(in super::super) fn is_cache(dir: &Path, index: bool) -> bool {
 pub(in super::super) fn nothing_foreign(dir: &Path) -> Result<()> {
     for name in [LOCK, PART] {
         let path = dir.join(name);
-        let taken = path.symlink_metadata().is_ok_and(|m| !m.is_file() || (name == LOCK && m.len() > 0));
+        let foreign = |m: std::fs::Metadata| !m.is_file() || (name == LOCK && !lock::is_there(dir));
+        let taken = path.symlink_metadata().is_ok_and(foreign);
         if taken {
             return Err(Error::usage("is there already, and a cache would need the name").file(path));
         }

@@ -8,7 +8,7 @@
 use super::super::key::Key;
 use super::super::name::PackName;
 use super::super::store::{Changes, Place};
-use super::rows::{Row, Rows};
+use super::rows::{LONG, Row, Rows};
 use hyperslab_core::value::ListKind;
 use hyperslab_core::{Error, Kind, Limits, Result, Value};
 use hyperslab_pickle::{Item, NodeId, Pickle, Plain, Policy, Protocol, RowsDump};
@@ -102,23 +102,32 @@ impl Index {
     ) -> Result<Index> {
         let mut index = Index::default();
         let mut paths = Paths { dir: dir.to_str(), there, known: HashMap::new() };
+        let mut others = Vec::new();
         for &[key, row] in pairs.as_chunks::<2>().0 {
             let place = match pickle.get(row) {
                 Item::Tuple(&[file, start, end]) => {
                     match (pickle.get(file), pickle.get(start), pickle.get(end)) {
-                        (Item::Str(file), Item::Int(start), Item::Int(end)) => Some((file, start, end)),
+                        (Item::Str(file), Item::Int(start), Item::Int(end)) if file.len() <= LONG => {
+                            Some((file, start, end))
+                        }
                         _ => None,
                     }
                 }
                 _ => None,
             };
             match (pickle.get(key), place) {
-                (Item::Str(key), Some((file, start, end))) => {
+                (Item::Str(key), Some((file, start, end))) if key.len() <= LONG => {
                     index.rows.put(key, file, start, end, &mut |path| paths.pack(path))?;
                 }
-                _ => index.others.push((pickle.value_of(key, limits)?, pickle.value_of(row, limits)?)),
+                _ => others.extend([key, row]),
             }
         }
+        // Few bytes that say much are no index of nengo's: one with them is set aside like any other that is damaged.
+        let values = pickle.values_of(&others, limits);
+        let values =
+            values.map_err(|e| Error::invalid(e.message().to_owned()).reading("cache index").at(0))?;
+        let mut values = values.into_iter();
+        index.others = std::iter::from_fn(|| values.next().zip(values.next())).collect();
         Ok(index)
     }
 

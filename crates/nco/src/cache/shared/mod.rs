@@ -138,9 +138,9 @@ impl Shared {
         Index::parse(bytes, &self.dir, &there, &limits).map_err(|e| e.file(self.dir.join(INDEX)))
     }
 
-    fn write(&mut self, _lock: &Lock) -> Result<()> {
+    fn write(&mut self, lock: &Lock) -> Result<()> {
         self.file = Some(IndexFile::replace(&self.dir, &self.index.emit(&self.dir)?)?);
-        Ok(())
+        lock.say_shared(&self.dir)
     }
 }
 

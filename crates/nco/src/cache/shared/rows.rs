@@ -10,6 +10,10 @@ use hashbrown::HashTable;
 use hyperslab_core::{Error, Result};
 use std::hash::BuildHasher as _;
 
+/// Keys and paths beyond this length, in bytes, name nothing that could be found: they are kept, and not looked at. One
+/// of a megabyte that each of many rows names would be hashed as often.
+pub(super) const LONG: usize = 4096;
+
 /// A row as it is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Row<'a> {
@@ -40,6 +44,9 @@ impl Rows {
     ) -> std::result::Result<Rows, Vec<u8>> {
         let mut table = Table::for_bytes(bytes.len());
         let read = scan::rows(&bytes, from, |row| {
+            if row.key.len.max(row.file.len) as usize > LONG {
+                return None;
+            }
             let file = table.file(&bytes, row.file, pack);
             table.insert(&bytes, row.key, file, row.start, row.end);
             Some(())
