@@ -160,6 +160,25 @@ pub trait Container: Send + Sync {
         Ok(())
     }
 
+    /// How an array is stored: what a writer of the same format is asked for to store it that way again. Nothing
+    /// special where a format has no choices.
+    ///
+    /// # Errors
+    /// `Unsupported` for what no writer here can be asked for; otherwise as [`Container::attributes`].
+    fn storage(&self, path: &str, limits: &Limits) -> Result<ArrayOptions> {
+        let _ = (path, limits);
+        Ok(ArrayOptions::default())
+    }
+
+    /// Where a soft or external link leads; `None` for what is no such link.
+    ///
+    /// # Errors
+    /// As [`Container::attributes`].
+    fn link(&self, path: &str, limits: &Limits) -> Result<Option<LinkTo>> {
+        let _ = (path, limits);
+        Ok(None)
+    }
+
     /// The code that objects stored in a node refer to; empty where a format has no such objects.
     ///
     /// # Errors
@@ -182,17 +201,95 @@ pub trait Container: Send + Sync {
     }
 }
 
+/// Where the elements of an array lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ArrayLayout {
+    /// As the format has it unless told otherwise: in chunks where another option needs them.
+    #[default]
+    Usual,
+    /// In one run of bytes.
+    Contiguous,
+    /// In the description of the array itself.
+    Compact,
+    /// In chunks, whose extents the writer chooses unless they are given.
+    Chunked,
+}
+
+/// What stands for elements that were never written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fill {
+    /// Zeros.
+    #[default]
+    Zeros,
+    /// Anything.
+    Undefined,
+    /// The bytes of one element, in the array's own type.
+    Value(Vec<u8>),
+}
+
+/// Where a link leads that is no object itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkTo {
+    /// To a path of the same file.
+    Soft(String),
+    /// To a path of another file.
+    External {
+        /// The other file's name, as it is stored.
+        file: String,
+        /// The path in it.
+        path: String,
+    },
+}
+
 /// How an array is to be stored; a format that lacks what is asked for refuses.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ArrayOptions {
-    /// Deflate level 1 to 9.
+    /// Deflate level 1 to 9; 0 stores without compression in deflate's wrapping.
     pub deflate: Option<u32>,
+    /// LZF compression, instead of deflate.
+    pub lzf: bool,
     /// Byte shuffle before compression.
     pub shuffle: bool,
+    /// A Fletcher-32 checksum of every chunk.
+    pub fletcher32: bool,
+    /// Where the elements lie.
+    pub layout: ArrayLayout,
     /// Extents of a chunk.
     pub chunks: Option<Shape>,
+    /// Greatest extents, `None` where unlimited; empty when the shape cannot change.
+    pub max_shape: Vec<Option<u64>>,
+    /// What stands for elements that were never written.
+    pub fill: Fill,
     /// The name of the member in an NPZ, where it is not the usual one of its key; other formats have none.
     pub member: Option<String>,
+}
+
+impl ArrayOptions {
+    /// What is asked for beyond deflate, if anything: only HDF5 has it.
+    pub fn beyond_deflate(&self) -> Option<&'static str> {
+        let asked = [
+            (self.shuffle, "shuffle"),
+            (self.chunks.is_some() || self.layout == ArrayLayout::Chunked, "chunks"),
+            (self.lzf, "LZF compression"),
+            (self.fletcher32, "checksums of chunks"),
+            (!self.max_shape.is_empty(), "arrays that can grow"),
+            (self.fill != Fill::Zeros, "fill values"),
+            (self.layout != ArrayLayout::Usual, "layouts"),
+        ];
+        asked.into_iter().find(|(set, _)| *set).map(|(_, what)| what)
+    }
+
+    /// Whether elements can only be stored as asked for in chunks.
+    pub fn needs_chunks(&self) -> bool {
+        let grows = !self.max_shape.is_empty();
+        self.chunks.is_some() || grows || self.is_filtered() || self.layout == ArrayLayout::Chunked
+    }
+
+    /// Whether bytes are changed on their way into the file.
+    pub fn is_filtered(&self) -> bool {
+        self.deflate.is_some() || self.lzf || self.shuffle || self.fletcher32
+    }
 }
 
 /// A container being written. [`ContainerWriter::finish`] commits; dropping it discards.
@@ -215,6 +312,15 @@ pub trait ContainerWriter {
     /// # Errors
     /// As [`ContainerWriter::array`].
     fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()>;
+
+    /// Makes a link, and says whether this format has such links.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::group`].
+    fn link(&mut self, path: &str, to: &LinkTo) -> Result<bool> {
+        let _ = (path, to);
+        Ok(false)
+    }
 
     /// Says of an array that was just written what another file said with [`Container::extension`], and whether this
     /// format has a place for it.

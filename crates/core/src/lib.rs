@@ -26,7 +26,7 @@ pub mod value;
 pub mod view;
 pub mod walk;
 
-pub use container::{ArrayOptions, Container, ContainerWriter, Node, NodeKind};
+pub use container::{ArrayLayout, ArrayOptions, Container, ContainerWriter, LinkTo, Node, NodeKind};
 pub use dtype::{ByteOrder, Dtype, Element};
 pub use error::{Error, Kind, Result, ResultExt};
 pub use limits::{Limits, Reservation};
@@ -34,4 +34,4 @@ pub use selection::Selection;
 pub use shape::Shape;
 pub use source::Source;
 pub use value::Value;
-pub use view::{Order, View};
+pub use view::{AsView, Order, View};

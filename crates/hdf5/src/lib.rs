@@ -18,7 +18,7 @@
 //! # fn main() -> hyperslab_core::Result<()> {
 //! // A tree in memory; `Writer::create` makes a file.
 //! let mut w = Writer::in_memory();
-//! w.dataset("/run/x", &View::from_slice([2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?)?;
+//! w.dataset("/run/x").write(&View::from_slice([2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?)?;
 //! w.attribute("/run", "who", &"Noether".into())?;
 //! let bytes = w.into_image()?;
 //!

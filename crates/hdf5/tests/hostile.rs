@@ -37,8 +37,8 @@ fn ours() -> Vec<Vec<u8>> {
     let v: Vec<f64> = (0..20).map(f64::from).collect();
     let matrix = View::from_slice([4, 5], &v).unwrap();
     let mut w = Writer::in_memory();
-    w.dataset("/a/b/x", &matrix).unwrap();
-    w.dataset("/a/s", &View::new("|S3".parse().unwrap(), [2].into(), &b"abcdef"[..]).unwrap()).unwrap();
+    w.dataset("/a/b/x").write(&matrix).unwrap();
+    w.dataset("/a/s").write(&View::new("|S3".parse().unwrap(), [2].into(), &b"abcdef"[..]).unwrap()).unwrap();
     w.attribute("/a", "text", &Value::from("hello")).unwrap();
     w.attribute("/a/b/x", "list", &Value::list([Value::from(1.5), Value::from(2.5)])).unwrap();
     vec![image::serialize(&matrix, "data").unwrap(), w.into_image().unwrap()]

@@ -4,7 +4,8 @@
 
 use hyperslab_core::dtype::{ByteOrder, Dtype};
 use hyperslab_core::testing::{oracle, run_python};
-use hyperslab_core::{Shape, Value, View};
+use hyperslab_core::{Container, Limits, Selection, Shape, Value, View};
+use hyperslab_hdf5::File;
 use hyperslab_hdf5::write::Writer;
 use std::path::Path;
 
@@ -72,11 +73,11 @@ fn write(path: &Path) {
             let mut bytes = Vec::new();
             (0..shape.count().unwrap()).for_each(|n| fill(&dtype, &mut bytes, n));
             let view = View::new(dtype.clone(), shape, &bytes[..]).unwrap();
-            w.dataset(&format!("/types/{i}/{name}"), &view).unwrap();
+            w.dataset(&format!("/types/{i}/{name}")).write(&view).unwrap();
         }
     }
     let fortran = [1i32, 4, 2, 5, 3, 6];
-    w.dataset("/fortran", &View::from_slice_f([2, 3], &fortran).unwrap()).unwrap();
+    w.dataset("/fortran").write(&View::from_slice_f([2, 3], &fortran).unwrap()).unwrap();
     for i in 0..3000 {
         w.group(&format!("/many/group number {i}")).unwrap();
     }
@@ -211,5 +212,175 @@ fn h5py_reads_and_changes_what_we_write() {
         let types = serde_json::to_string(&TYPES).unwrap();
         let said = run_python(&python, CHECK, &[path.as_os_str(), types.as_ref()]);
         assert!(said.starts_with("ok"), "{said}");
+    }
+}
+
+/// Links, layouts and states that no array in chunks has.
+fn write_structures(path: &Path) {
+    let mut w = Writer::create(path, false).unwrap();
+    w.dataset("/a/x").write(&[1.0, 2.0]).unwrap();
+    w.hard_link("/b/same", "/a/x").unwrap();
+    w.hard_link("/b/again", "/a/x").unwrap();
+    w.hard_link("/round/about", "/").unwrap();
+    w.soft_link("/soft", "/a/x").unwrap();
+    w.soft_link("/dangling", "nowhere/at all").unwrap();
+    w.external_link("/other", "öther.h5", "/y").unwrap();
+    w.dataset("/compact").compact().write(&[7u16; 1000]).unwrap();
+    w.dataset("/largest").compact().write(&[7u8; 65531]).unwrap();
+    w.dataset("/null").dtype(Dtype::F64).attribute("unit", "m").null().unwrap();
+    w.dataset("/late").dtype(Dtype::F32).shape([3, 4]).fill(-1).create().unwrap();
+    w.dataset("/undefined").fill_undefined().write(&[1i8, 2]).unwrap();
+    w.dataset("/grows").dtype(Dtype::F64).shape([0, 3]).max_shape([None, Some(3)]).gzip(9).create().unwrap();
+    let mut s =
+        w.dataset("/sparse").dtype(Dtype::I64).shape([5, 5]).chunks([2, 3]).fill(9).lzf().stream().unwrap();
+    s.chunk(&[2, 1], &View::from_slice([1, 2], &[1i64, 2]).unwrap()).unwrap();
+    s.chunk(&[0, 0], &View::from_slice([2, 3], &[5i64; 6]).unwrap()).unwrap();
+    s.finish().unwrap();
+    let mut s = w
+        .dataset("/rows")
+        .dtype(Dtype::I64)
+        .shape([1000, 7])
+        .chunks([33, 4])
+        .shuffle()
+        .gzip(1)
+        .stream()
+        .unwrap();
+    for start in (0..1000i64).step_by(8) {
+        let rows: Vec<i64> = (start * 7..(start + 8) * 7).collect();
+        s.push(&View::from_slice([8, 7], &rows).unwrap()).unwrap();
+    }
+    s.finish().unwrap();
+    // Attributes too long for a header, and short ones beside them.
+    for i in 0..30 {
+        w.attribute("/rows", &format!("short {i}"), &Value::Int(i)).unwrap();
+    }
+    let long: Vec<f64> = (0..30_000).map(f64::from).collect();
+    let long = View::from_slice([100, 300], &long).unwrap().into_owned().unwrap();
+    w.attribute("/rows", "long", &Value::from(long)).unwrap();
+    w.attribute("/rows", "text", &Value::from("grüße")).unwrap();
+    // A tree of three levels in two dimensions.
+    let many: Vec<u32> = (0..70 * 70).collect();
+    w.dataset("/many").shape([70, 70]).chunks([1, 1]).max_shape([None, None]).write(&many).unwrap();
+    w.finish().unwrap();
+}
+
+const CHECK_STRUCTURES: &str = r#"
+import sys, h5py, numpy as np
+path = sys.argv[1]
+with h5py.File(path, 'r') as f:
+    assert f['b/same'] == f['a/x'] == f['b/again'] == f['round/about/a/x'] and f['round/about'] == f['/']
+    assert h5py.h5o.get_info(f['a/x'].id).rc == 3 and f['soft'][:].tolist() == [1, 2]
+    assert f.get('dangling', getlink=True).path == 'nowhere/at all' and 'dangling' not in list(f.values())
+    link = f.get('other', getlink=True)
+    assert isinstance(link, h5py.ExternalLink) and (link.filename, link.path) == ('öther.h5', '/y')
+    compact = f['compact'].id.get_create_plist()
+    assert compact.get_layout() == h5py.h5d.COMPACT and (f['compact'][:] == 7).all() and f['compact'].shape == (1000,)
+    assert f['largest'].shape == (65531,) and (f['largest'][:] == 7).all()
+    assert f['null'].shape is None and f['null'].attrs['unit'] == 'm' and isinstance(f['null'][()], h5py.Empty)
+    assert (f['late'][:] == -1).all() and f['late'].shape == (3, 4) and f['late'].fillvalue == -1
+    assert f['undefined'].id.get_create_plist().fill_value_defined() == h5py.h5d.FILL_VALUE_UNDEFINED
+    assert f['undefined'][:].tolist() == [1, 2]
+    assert f['grows'].shape == (0, 3) and f['grows'].maxshape == (None, 3) and f['grows'].chunks == (1024, 3)
+    want = np.full((5, 5), 9); want[:2, :3] = 5; want[4, 3:] = 1, 2
+    assert (f['sparse'][:] == want).all() and f['sparse'].id.get_num_chunks() == 2
+    assert (f['rows'][:] == np.arange(7000).reshape(1000, 7)).all()
+    attrs = f['rows'].attrs
+    assert len(attrs) == 32 and len(list(attrs)) == 32 and attrs['text'] == 'grüße'
+    assert (attrs['long'].ravel() == np.arange(30000)).all() and attrs['long'].shape == (100, 300)
+    assert all(attrs[f'short {i}'] == i for i in range(30))
+    assert (f['many'][:] == np.arange(4900).reshape(70, 70)).all() and f['many'].id.get_num_chunks() == 4900
+with h5py.File(path, 'r+') as f:
+    # The object stays as long as one of its names does.
+    del f['a/x'], f['b/same']
+    assert f['b/again'][:].tolist() == [1, 2]
+    f['late'][1, 2] = 5
+    attrs = f['rows'].attrs
+    attrs['added'] = 'x'; attrs['larger'] = np.arange(50000); attrs['short 3'] = 33
+    del attrs['long'], attrs['short 7']
+    f['grows'].resize((50, 3)); f['grows'][:] = np.arange(150).reshape(50, 3)
+    f['sparse'][:] = 4
+    f['many'].resize((80, 75)); f['many'][70:, 70:] = 3
+with h5py.File(path, 'r') as f:
+    assert f['b/again'][:].tolist() == [1, 2] and f['late'][1, 2] == 5 and f['late'][0, 0] == -1
+    assert (f['grows'][:].ravel() == np.arange(150)).all() and (f['sparse'][:] == 4).all()
+    assert (f['many'][:70, :70] == np.arange(4900).reshape(70, 70)).all() and (f['many'][70:, 70:] == 3).all()
+    assert f['many'][70, 0] == 0
+    attrs = f['rows'].attrs
+    assert len(attrs) == 32 and 'long' not in attrs and 'short 7' not in attrs and attrs['short 3'] == 33
+    assert attrs['added'] == 'x' and attrs['larger'][-1] == 49999 and attrs['short 29'] == 29
+print('ok')
+"#;
+
+#[test]
+fn h5py_follows_links_and_reads_every_layout() {
+    for variable in ORACLES {
+        let Some(python) = oracle(variable) else { continue };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.h5");
+        write_structures(&path);
+        assert!(run_python(&python, CHECK_STRUCTURES, &[path.as_os_str()]).starts_with("ok"));
+    }
+}
+
+#[test]
+fn groups_keep_the_order_of_their_links() {
+    for variable in ORACLES {
+        let Some(python) = oracle(variable) else { continue };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.h5");
+        let mut w = Writer::create(&path, false).unwrap().in_order();
+        let names: Vec<String> = (0..40).map(|i| format!("n{}", (i * 17) % 40)).collect();
+        names.iter().for_each(|n| drop(w.group(&format!("/g/{n}")).unwrap()));
+        w.soft_link("/g/last", "n3").unwrap();
+        w.finish().unwrap();
+        let check = "import sys, h5py\n\
+            want = [f'n{(i * 17) % 40}' for i in range(40)] + ['last']\n\
+            with h5py.File(sys.argv[1], 'r+', track_order=True) as f:\n \
+                assert list(f['g']) == want, list(f['g'])\n \
+                f['g'].create_group('a new one')\n \
+                del f['g/n0']\n\
+            with h5py.File(sys.argv[1]) as f:\n \
+                assert list(f['g']) == want[1:] + ['a new one'], list(f['g'])\n\
+            print('ok')";
+        assert!(run_python(&python, check, &[path.as_os_str()]).starts_with("ok"));
+        let nodes = File::open(&path).unwrap().nodes("/g", None, false, &Limits::default()).unwrap();
+        assert_eq!(nodes.last().unwrap().path, "/g/a new one");
+    }
+}
+
+/// Texts and sequences in chunks, through every filter: what is compressed is the references.
+#[test]
+fn elements_of_variable_length_go_into_chunks() {
+    for variable in ORACLES {
+        let Some(python) = oracle(variable) else { continue };
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from.h5"), dir.path().join("to.h5"));
+        let make = "import sys, h5py, numpy as np\n\
+            with h5py.File(sys.argv[1], 'w') as f:\n \
+                f['text'] = np.array(['', 'a', 'grüße', 'x' * 9000] * 50, dtype=object).reshape(20, 10)\n \
+                s = f.create_dataset('seq', (30,), dtype=h5py.vlen_dtype('<i4'))\n \
+                for i in range(30): s[i] = np.arange(i % 7)";
+        run_python(&python, make, &[from.as_os_str()]);
+        let (source, limits) = (File::open(&from).unwrap(), Limits::default());
+        let mut w = Writer::create(&to, false).unwrap();
+        for (name, chunks) in [("/text", Shape::from([7, 10])), ("/seq", Shape::from([8]))] {
+            let view = source.read(name, &Selection::ALL, &limits).unwrap();
+            w.dataset(name).chunks(chunks).shuffle().gzip(5).fletcher32().write(&view).unwrap();
+        }
+        w.finish().unwrap();
+        let check = "import sys, h5py, numpy as np\n\
+            with h5py.File(sys.argv[1]) as a, h5py.File(sys.argv[2], 'r+') as b:\n \
+                assert b['text'].chunks == (7, 10) and b['text'].compression == 'gzip' and b['seq'].fletcher32\n \
+                assert (a['text'][:] == b['text'][:]).all() and a['text'].dtype == b['text'].dtype\n \
+                assert all((x == y).all() for x, y in zip(a['seq'][:], b['seq'][:]))\n \
+                b['text'][3, 3] = 'new'\n \
+                b['seq'][3] = [9]\n\
+            print('ok')";
+        let said = run_python(&python, check, &[from.as_os_str(), to.as_os_str()]);
+        assert!(said.starts_with("ok"), "{said}");
+        let view = File::open(&to).unwrap();
+        let view = view.read("/text", &"[3, 3]".parse().unwrap(), &limits).unwrap();
+        let (_, text) = view.heap().unwrap().resolve(view.get(&[]).unwrap()).unwrap();
+        assert_eq!(&*text, b"new");
     }
 }

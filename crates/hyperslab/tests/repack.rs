@@ -5,7 +5,8 @@ use hyperslab::diff::{DiffOptions, Side, diff};
 use hyperslab::npy::NpzWriter;
 use hyperslab::repack::{RepackOptions, repack};
 use hyperslab::{
-    ArrayOptions, ContainerWriter, ConvertOptions, Kind, Limits, Place, Value, View, convert, open, testing,
+    ArrayOptions, ContainerWriter, ConvertOptions, Kind, Limits, NodeKind, Place, Value, View, convert, open,
+    testing,
 };
 use std::path::{Path, PathBuf};
 
@@ -161,7 +162,7 @@ fn refused_with_the_reason() {
     let refused = |file: &Path, options: &RepackOptions| repack(file, &out, options).unwrap_err();
     let chunked = ArrayOptions { chunks: Some([2].into()), ..ArrayOptions::default() };
     let chunked = RepackOptions { array: chunked, ..RepackOptions::default() };
-    for file in ["npz/stored.npz", "npy/type_f8.npy", "nco/meta_none.nco", "hdf5/shapes_latest_2.0.h5"] {
+    for file in ["npz/stored.npz", "npy/type_f8.npy", "nco/meta_none.nco"] {
         assert_eq!(refused(&testing::fixture(file), &chunked).kind(), Kind::Unsupported, "{file}");
     }
     for file in ["npy/type_f8.npy", "nco/meta_none.nco"] {
@@ -183,4 +184,44 @@ fn refused_with_the_reason() {
     assert!(same(&npz, &mine));
     let e = repack(&npz, &dir.path().join("no/such/folder.npz"), &options(None)).unwrap_err();
     assert!(e.to_string().contains("there is no folder") && !e.to_string().contains(".slab-"), "{e}");
+}
+
+/// What every dataset of a file is stored like.
+fn stored(file: &Path) -> Vec<(String, ArrayOptions)> {
+    let (container, limits) = (open(file).unwrap(), Limits::default());
+    let nodes = container.nodes("", None, false, &limits).unwrap();
+    let arrays = nodes.into_iter().filter(|n| n.kind == NodeKind::Array && n.error.is_none());
+    arrays.map(|n| (n.path.clone(), container.storage(&n.path, &limits).unwrap())).collect()
+}
+
+#[test]
+fn hdf5_keeps_what_it_is_not_told_to_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = testing::fixture("hdf5/chunks_latest_2.0.h5");
+    let (kept, changed, plain) = (dir.path().join("a.h5"), dir.path().join("b.h5"), dir.path().join("c.h5"));
+    repack(&file, &kept, &options(None)).unwrap();
+    assert!(same(&file, &kept));
+    assert_eq!(stored(&file), stored(&kept));
+    for has in [
+        |o: &ArrayOptions| o.deflate.is_some() && o.shuffle,
+        |o: &ArrayOptions| o.fletcher32,
+        |o: &ArrayOptions| o.max_shape == [None],
+    ] {
+        assert!(stored(&kept).iter().any(|(_, o)| has(o)));
+    }
+    let array =
+        ArrayOptions { lzf: true, fletcher32: true, chunks: Some([3].into()), ..ArrayOptions::default() };
+    let done = repack(&kept, &changed, &RepackOptions { array, ..RepackOptions::default() }).unwrap();
+    assert!(same(&file, &changed));
+    assert!(done.notes.iter().any(|n| n.contains("other chunks")), "{:?}", done.notes);
+    for ((path, before), (_, after)) in stored(&kept).iter().zip(&stored(&changed)) {
+        assert_eq!(
+            (before.shuffle, &before.max_shape, &before.fill),
+            (after.shuffle, &after.max_shape, &after.fill)
+        );
+        assert!(after.lzf && after.fletcher32 && after.deflate.is_none(), "{path}");
+    }
+    repack(&changed, &plain, &RepackOptions { uncompressed: true, ..RepackOptions::default() }).unwrap();
+    assert!(same(&file, &plain));
+    assert!(stored(&plain).iter().all(|(_, o)| !o.lzf && !o.shuffle && o.chunks.is_some()));
 }

@@ -95,12 +95,8 @@ impl ContainerWriter for NcoWriter {
                 Error::usage(format!("an NCO has no names for arrays: this one is at {want:?}")).object(path)
             );
         }
-        let asked = [
-            (options.deflate.is_some(), "compression"),
-            (options.shuffle, "shuffle"),
-            (options.chunks.is_some(), "chunks"),
-        ];
-        if let Some((_, what)) = asked.iter().find(|(set, _)| *set) {
+        let compression = options.deflate.map(|_| "compression");
+        if let Some(what) = compression.or_else(|| options.beyond_deflate()) {
             return Err(Error::unsupported(format!("an NCO has no {what}")).object(path));
         }
         let mut npy = Vec::new();

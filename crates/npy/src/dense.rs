@@ -221,13 +221,9 @@ pub(crate) fn writable(dtype: &Dtype) -> Result<()> {
 
 /// Refuses options that a format without chunks and filters cannot honour.
 pub(crate) fn plain_options(options: &hyperslab_core::ArrayOptions, format: &str) -> Result<()> {
-    let asked = [
-        (options.deflate.is_some(), "compression"),
-        (options.shuffle, "shuffle"),
-        (options.chunks.is_some(), "chunks"),
-    ];
-    match asked.iter().find(|(set, _)| *set) {
-        Some((_, what)) => Err(Error::unsupported(format!("{format} has no {what}"))),
+    let compression = options.deflate.map(|_| "compression");
+    match compression.or_else(|| options.beyond_deflate()) {
+        Some(what) => Err(Error::unsupported(format!("{format} has no {what}"))),
         None => Ok(()),
     }
 }

@@ -1,14 +1,13 @@
 //! `slab convert`: any container to any other, lossless or refused with the reason.
 
 use super::headerless::{Headerless, separator};
+use super::storage::Storage;
 use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::progress::Wheel;
 use hyperslab::npy::text::{Format, Separator};
 use hyperslab::npy::{filename, parse_dtype};
-use hyperslab::{
-    ArrayOptions, ConvertOptions, Converted, Dtype, Error, Output, Result, Target, Value, convert, json,
-};
+use hyperslab::{ConvertOptions, Converted, Dtype, Error, Output, Result, Target, Value, convert, json};
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,9 +24,8 @@ pub(crate) struct Args {
     /// Container to write; without it the extension of OUT says it
     #[arg(long, value_name = "FORMAT", value_parser = output_format)]
     to: Option<Output>,
-    /// Deflate level of an NPZ's members
-    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=9))]
-    gzip: Option<u32>,
+    #[command(flatten)]
+    storage: Storage,
     /// Convert the elements of every array to this type; a value that it lacks is refused, floats are rounded
     #[arg(long, value_name = "DTYPE", value_parser = parse_dtype)]
     astype: Option<Dtype>,
@@ -97,12 +95,13 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         output: args.to,
         replace: args.force,
         allow_loss: args.allow_loss,
-        array: ArrayOptions { deflate: args.gzip, ..ArrayOptions::default() },
+        array: args.storage.options(),
         objects: open.objects,
         sep,
         format: args.format.clone().unwrap_or_default(),
         astype: args.astype.clone(),
         keep_compression: false,
+        uncompressed: false,
         name: name(target.file())?,
         name_scheme: args.name_scheme,
         limits: open.limits,

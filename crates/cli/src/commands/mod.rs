@@ -14,6 +14,7 @@ pub(crate) mod packets;
 pub(crate) mod recover;
 pub(crate) mod repack;
 pub(crate) mod show;
+pub(crate) mod storage;
 pub(crate) mod sum;
 pub(crate) mod verify;
 

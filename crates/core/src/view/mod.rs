@@ -13,6 +13,7 @@ mod typed;
 
 pub use buffer::Buffer;
 pub use data::Data;
+pub use typed::AsView;
 
 use crate::dtype::ReferenceKind;
 use crate::selection::Selection;

@@ -54,6 +54,46 @@ impl<'a> View<'a> {
     }
 }
 
+/// What can be looked at as an array: a view, a number, a slice or vector of numbers (one dimension), and with the
+/// feature `ndarray` its arrays.
+pub trait AsView {
+    /// The array; its bytes are copied only where they cannot be used as they lie.
+    ///
+    /// # Errors
+    /// `Usage` for an array that does not fit this machine's limits.
+    fn as_view(&self) -> Result<View<'_>>;
+}
+
+impl AsView for View<'_> {
+    fn as_view(&self) -> Result<View<'_>> {
+        Ok(self.borrow())
+    }
+}
+
+impl<T: Element> AsView for T {
+    fn as_view(&self) -> Result<View<'_>> {
+        View::from_slice([], std::slice::from_ref(self))
+    }
+}
+
+impl<T: Element> AsView for [T] {
+    fn as_view(&self) -> Result<View<'_>> {
+        View::from_slice([self.len() as u64], self)
+    }
+}
+
+impl<T: Element> AsView for Vec<T> {
+    fn as_view(&self) -> Result<View<'_>> {
+        self.as_slice().as_view()
+    }
+}
+
+impl<T: Element, const N: usize> AsView for [T; N] {
+    fn as_view(&self) -> Result<View<'_>> {
+        self.as_slice().as_view()
+    }
+}
+
 impl Dtype {
     /// The byte order of a scalar type; `None` for single bytes and types without one.
     pub fn byte_order(&self) -> Option<ByteOrder> {

@@ -30,6 +30,11 @@ pub fn checksum(bytes: &[u8]) -> u32 {
     (b << 16) | a
 }
 
+/// Appends the checksum.
+pub(super) fn apply(_: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    Ok(Some([bytes, &checksum(bytes).to_le_bytes()].concat()))
+}
+
 /// Checks the checksum and takes it off.
 pub(super) fn undo<'a>(_: &[u32], bytes: Cow<'a, [u8]>, _: Room, _: &Limits) -> Result<Cow<'a, [u8]>> {
     let Some((body, stored)) = bytes.split_last_chunk::<4>() else {

@@ -27,6 +27,15 @@ use crate::format::message::filter_pipeline::Filter;
 use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
+/// The number of deflate.
+pub const DEFLATE: u16 = 1;
+/// The number of the shuffle filter.
+pub const SHUFFLE: u16 = 2;
+/// The number of the checksum.
+pub const FLETCHER32: u16 = 3;
+/// The number of LZF.
+pub const LZF: u16 = 32000;
+
 /// How many bytes come out of undoing a filter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
@@ -61,6 +70,9 @@ impl Room {
 /// What undoes a filter: its parameters, the bytes, how much comes out.
 type Undo = for<'a> fn(&[u32], Cow<'a, [u8]>, Room, &Limits) -> Result<Cow<'a, [u8]>>;
 
+/// What applies a filter: its parameters, the bytes; `None` where they would not become fewer.
+pub(crate) type Apply = fn(&[u32], &[u8]) -> Result<Option<Vec<u8>>>;
+
 /// The name under which a filter is listed.
 pub fn name(filter: &Filter) -> String {
     Registry::BUILT_IN.name(filter)
@@ -92,6 +104,47 @@ fn greatest(id: u16, n: u64) -> u64 {
     }
 }
 
+/// Applies a pipeline, first filter first; the mask has a bit for each filter that was passed over.
+///
+/// Compression that does not make a chunk smaller is passed over where the filter is optional, as all are that this
+/// crate asks for.
+///
+/// # Errors
+/// `Unsupported` for a filter that is not written, or that cannot do without what it did not reach; `Usage` for
+/// parameters that it lacks.
+pub fn encode(filters: &[Filter], mut bytes: Vec<u8>) -> Result<(Vec<u8>, u32)> {
+    let mut mask = 0;
+    for (i, filter) in filters.iter().enumerate() {
+        let apply = encoder(filter)?;
+        match apply(&filter.values, &bytes)? {
+            Some(out) => bytes = out,
+            None if filter.optional => mask |= 1u32.checked_shl(i as u32).unwrap_or(0),
+            None => {
+                let what =
+                    format!("filter {} makes a chunk no smaller, and it is not optional", name(filter));
+                return Err(Error::unsupported(what));
+            }
+        }
+    }
+    Ok((bytes, mask))
+}
+
+/// What applies a filter.
+///
+/// # Errors
+/// `Unsupported` for a filter that is not written.
+pub(crate) fn encoder(filter: &Filter) -> Result<Apply> {
+    registered::find(filter.id)
+        .and_then(|r| r.apply)
+        .ok_or_else(|| Error::unsupported(format!("filter {} ({}) is not written", filter.id, name(filter))))
+}
+
+fn apply_deflate(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let mut out = Vec::new();
+    deflate::deflate(bytes, values.first().copied().unwrap_or(6), &mut out)?;
+    Ok(Some(out).filter(|out| out.len() < bytes.len()))
+}
+
 fn undo_deflate<'a>(_: &[u32], bytes: Cow<'a, [u8]>, room: Room, limits: &Limits) -> Result<Cow<'a, [u8]>> {
     deflate::inflate(&bytes, room.expected, room.most, limits).map(Cow::Owned)
 }
@@ -102,14 +155,12 @@ mod tests {
 
     #[test]
     fn a_pipeline_is_undone_backwards() {
-        let plain: Vec<u8> = (0..100u8).collect();
-        let shuffled = shuffle::apply(4, &plain);
-        let mut summed = shuffled.clone();
-        summed.extend(fletcher32::checksum(&shuffled).to_le_bytes());
-        let mut z = Vec::new();
-        deflate::deflate(&summed, 6, &mut z).unwrap();
-        let filter = |id, values| Filter { id, name: None, optional: false, values };
+        let plain: Vec<u8> = (0..100u8).map(|i| i / 10).collect();
+        let filter = |id, values| Filter { id, name: None, optional: id == 1, values };
         let filters = [filter(2, vec![4]), filter(3, vec![]), filter(1, vec![6])];
+        let (summed, _) = encode(&filters[..2], plain.clone()).unwrap();
+        let (z, mask) = encode(&filters, plain.clone()).unwrap();
+        assert_eq!((summed.len(), mask), (104, 0));
         let limits = Limits::default();
         let run = |mask, bytes: &[u8], n| decode(&filters, mask, Cow::Owned(bytes.to_vec()), n, &limits);
         assert_eq!(&*run(0, &z, 100).unwrap(), plain);
@@ -117,6 +168,25 @@ mod tests {
         assert_eq!(&*run(0b111, &plain, 100).unwrap(), plain);
         assert!(run(0, &z, 99).is_err());
         assert!(run(0, &summed, 100).is_err());
+    }
+
+    #[test]
+    fn what_gets_no_smaller_is_passed_over() {
+        let noise: Vec<u8> =
+            (0..200u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+        for id in [1, 32000] {
+            let filter = |optional| Filter { id, name: None, optional, values: vec![9] };
+            let checksum = Filter { id: 3, name: None, optional: false, values: vec![] };
+            let filters = [filter(true), checksum];
+            let (bytes, mask) = encode(&filters, noise.clone()).unwrap();
+            assert_eq!((bytes.len(), mask), (204, 1));
+            let back = decode(&filters, mask, Cow::Owned(bytes), 200, &Limits::default()).unwrap();
+            assert_eq!(&*back, noise);
+            assert!(encode(&[filter(false)], noise.clone()).is_err());
+        }
+        let blosc = Filter { id: 32001, name: None, optional: true, values: vec![] };
+        let e = encode(&[blosc], noise).unwrap_err();
+        assert_eq!(e.message(), "filter 32001 (blosc) is not written");
     }
 
     #[test]

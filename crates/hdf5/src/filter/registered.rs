@@ -3,7 +3,8 @@
 //! Source: HDF5 1.14 (numbers below 256) and The HDF Group's list of registered filter plugins of 2025.
 
 use super::{
-    Undo, bitshuffle, blosc, blosc2, bzip2, fletcher32, lz4, lzf, nbit, scale_offset, shuffle, szip, zstd,
+    Apply, Undo, bitshuffle, blosc, blosc2, bzip2, fletcher32, lz4, lzf, nbit, scale_offset, shuffle, szip,
+    zstd,
 };
 
 /// A filter that has a number.
@@ -11,21 +12,26 @@ pub(super) struct Registered {
     id: u16,
     pub(super) name: &'static str,
     pub(super) undo: Option<Undo>,
+    pub(super) apply: Option<Apply>,
+}
+
+const fn both_ways(id: u16, name: &'static str, undo: Undo, apply: Apply) -> Registered {
+    Registered { id, name, undo: Some(undo), apply: Some(apply) }
 }
 
 const fn built_in(id: u16, name: &'static str, undo: Undo) -> Registered {
-    Registered { id, name, undo: Some(undo) }
+    Registered { id, name, undo: Some(undo), apply: None }
 }
 
 const fn named(id: u16, name: &'static str) -> Registered {
-    Registered { id, name, undo: None }
+    Registered { id, name, undo: None, apply: None }
 }
 
 /// By their numbers, rising.
 static ALL: &[Registered] = &[
-    built_in(1, "deflate", super::undo_deflate),
-    built_in(2, "shuffle", shuffle::undo),
-    built_in(3, "fletcher32", fletcher32::undo),
+    both_ways(1, "deflate", super::undo_deflate, super::apply_deflate),
+    both_ways(2, "shuffle", shuffle::undo, shuffle::apply),
+    both_ways(3, "fletcher32", fletcher32::undo, fletcher32::apply),
     built_in(4, "szip", szip::undo),
     built_in(5, "nbit", nbit::undo),
     built_in(6, "scaleoffset", scale_offset::undo),
@@ -33,7 +39,7 @@ static ALL: &[Registered] = &[
     named(258, "fpzip"),
     named(305, "lzo"),
     built_in(307, "bzip2", bzip2::undo),
-    built_in(32000, "lzf", lzf::undo),
+    both_ways(32000, "lzf", lzf::undo, lzf::apply),
     built_in(32001, "blosc", blosc::undo),
     named(32002, "mafisc"),
     named(32003, "snappy"),

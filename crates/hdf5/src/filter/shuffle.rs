@@ -28,19 +28,15 @@ pub(super) fn undo<'a>(
     Ok(Cow::Owned(out))
 }
 
-/// Shuffles elements of `size` bytes.
-pub fn apply(size: usize, bytes: &[u8]) -> Vec<u8> {
-    let count = bytes.len() / size.max(1);
-    if size <= 1 || count <= 1 {
-        return bytes.to_vec();
-    }
-    let (whole, rest) = bytes.split_at(count * size);
-    let mut out = Vec::with_capacity(bytes.len());
-    for k in 0..size {
-        out.extend(whole.iter().skip(k).step_by(size));
-    }
-    out.extend_from_slice(rest);
-    out
+/// Shuffles elements of `values[0]` bytes.
+pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let size = match values.first() {
+        Some(&n) if n > 0 => n as usize,
+        _ => return Err(Error::usage("the shuffle filter needs the size of an element")),
+    };
+    let mut out = vec![0; bytes.len()];
+    transpose::shuffle(size, bytes, &mut out);
+    Ok(Some(out))
 }
 
 #[cfg(test)]
@@ -51,11 +47,12 @@ mod tests {
     fn there_and_back() {
         let bytes: Vec<u8> = (0..=250).collect();
         for size in [1, 2, 3, 4, 8, 16, 100, 200, 251, 300] {
-            let shuffled = Cow::Owned(apply(size, &bytes));
+            let shuffled = Cow::Owned(apply(&[size as u32], &bytes).unwrap().unwrap());
             let back = undo(&[size as u32], shuffled, Room::exactly(251), &Limits::default()).unwrap();
             assert_eq!(&*back, bytes, "{size}");
         }
-        assert_eq!(apply(2, &[1, 2, 3, 4, 5]), [1, 3, 2, 4, 5]);
+        assert_eq!(apply(&[2], &[1, 2, 3, 4, 5]).unwrap().unwrap(), [1, 3, 2, 4, 5]);
+        assert!(apply(&[], &[1]).is_err());
         assert!(undo(&[], Cow::Borrowed(&[]), Room::exactly(0), &Limits::default()).is_err());
     }
 }

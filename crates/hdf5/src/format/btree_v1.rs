@@ -133,6 +133,13 @@ impl ChunkKey {
         }
         Ok(ChunkKey { size, filter_mask, offset, within: c.u64()? })
     }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        out.put_u32(self.size);
+        out.put_u32(self.filter_mask);
+        self.offset.iter().for_each(|&at| out.put_u64(at));
+        out.put_u64(self.within);
+    }
 }
 
 /// Appends a leaf of a group: symbol nodes with, for each, the heap offset of its last name; padded to the full
@@ -163,65 +170,39 @@ pub fn emit_group_leaf(nodes: &[(u64, u64)], internal_k: u16, out: &mut Vec<u8>)
     Ok(())
 }
 
-/// Chunks of one size that lie one after another and are the rows of an array of one dimension: a node of their tree
-/// covers a run of them, however high it stands.
-#[derive(Clone, Copy, Debug)]
-pub struct ChunkRun {
-    /// Stored bytes of a chunk.
-    pub size: u32,
-    /// Rows of a chunk.
-    pub rows: u64,
-    /// Bytes of a row.
-    pub width: u64,
-}
-
-impl ChunkRun {
-    /// Appends a node whose children (with the number of the first chunk below each) lie between its neighbours,
-    /// padded to the full size of a node. `end` is the number of the chunk after the last one below the node, and
-    /// whether there is such a chunk.
-    ///
-    /// # Errors
-    /// `Unsupported` for more children than a node holds.
-    pub fn emit_node(
-        &self,
-        level: u8,
-        children: &[(u64, u64)],
-        end: (u64, bool),
-        neighbours: [Option<u64>; 2],
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
-        let capacity = 2 * usize::from(Sizes::STANDARD.chunk_internal_k);
-        if children.len() > capacity {
-            return Err(hyperslab_core::Error::unsupported(format!(
-                "{} children of a B-tree node of {capacity}",
-                children.len()
-            )));
-        }
-        let start = out.len();
-        out.extend_from_slice(&SIGNATURE);
-        out.extend_from_slice(&[1, level]);
-        out.put_u16(children.len() as u16);
-        neighbours.iter().for_each(|&n| out.put_address(n));
-        let key = |out: &mut Vec<u8>, size, chunk: u64, within| {
-            out.put_u32(size);
-            out.put_u32(0);
-            out.put_u64(chunk.saturating_mul(self.rows));
-            out.put_u64(within);
-        };
-        for &(chunk, address) in children {
-            key(out, self.size, chunk, 0);
-            out.put_u64(address);
-        }
-        match end {
-            (next, true) => key(out, self.size, next, 0),
-            // As libhdf5 has it: behind the first element of the last chunk.
-            (next, false) => key(out, 0, next.saturating_sub(1), self.width),
-        }
-        let used = out.len() - start;
-        let full = usize::try_from(Prefix::chunk_capacity(1, Sizes::STANDARD)).unwrap_or(used);
-        out.put_zeros(full.saturating_sub(used));
-        Ok(())
+/// Appends a node of the chunks of an array, padded to the full size of a node: children with their keys, between the
+/// node's neighbours, and the key behind the last of them.
+///
+/// # Errors
+/// `Unsupported` for more children than a node holds.
+pub fn emit_chunk_node(
+    level: u8,
+    children: &[(ChunkKey, u64)],
+    end: &ChunkKey,
+    neighbors: [Option<u64>; 2],
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let capacity = 2 * usize::from(Sizes::STANDARD.chunk_internal_k);
+    if children.len() > capacity {
+        return Err(hyperslab_core::Error::unsupported(format!(
+            "{} children of a B-tree node of {capacity}",
+            children.len()
+        )));
     }
+    let start = out.len();
+    out.extend_from_slice(&SIGNATURE);
+    out.extend_from_slice(&[1, level]);
+    out.put_u16(children.len() as u16);
+    neighbors.iter().for_each(|&n| out.put_address(n));
+    for (key, address) in children {
+        key.emit(out);
+        out.put_u64(*address);
+    }
+    end.emit(out);
+    let used = out.len() - start;
+    let full = Prefix::chunk_capacity(end.offset.len(), Sizes::STANDARD);
+    out.put_zeros(usize::try_from(full).unwrap_or(used).saturating_sub(used));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -230,17 +211,19 @@ mod tests {
 
     #[test]
     fn chunk_nodes_round_trip() {
-        let run = ChunkRun { size: 360, rows: 10, width: 36 };
+        let key =
+            |size, row| ChunkKey { size, filter_mask: 2, offset: [row, 7].into_iter().collect(), within: 0 };
+        let children = vec![(key(360, 640), 4096), (key(350, 650), 4456)];
         let mut out = Vec::new();
-        run.emit_node(0, &[(64, 4096), (65, 4456)], (66, true), [Some(8), None], &mut out).unwrap();
-        assert_eq!(out.len(), 2096);
+        emit_chunk_node(0, &children, &key(0, 660), [Some(8), None], &mut out).unwrap();
+        assert_eq!(out.len(), 24 + 64 * 40 + 32);
         let p = Prefix::parse(&out, 1, Sizes::STANDARD, 0).unwrap();
         assert_eq!(p, Prefix { level: 0, children: 2 });
-        let used = p.chunk_len(1, Sizes::STANDARD) as usize;
-        let (children, end) = p.chunk_children(&out[..used], 1, Sizes::STANDARD, 0).unwrap();
-        assert_eq!((children[1].0.offset[0], children[1].0.size, children[1].1), (650, 360, 4456));
-        assert_eq!(end.offset[0], 660);
-        assert!(run.emit_node(0, &[(0, 0); 65], (65, false), [None; 2], &mut out).is_err());
+        let used = p.chunk_len(2, Sizes::STANDARD) as usize;
+        let (found, end) = p.chunk_children(&out[..used], 2, Sizes::STANDARD, 0).unwrap();
+        assert_eq!((found, end), (children.clone(), key(0, 660)));
+        let many = vec![children[0].clone(); 65];
+        assert!(emit_chunk_node(0, &many, &key(0, 660), [None; 2], &mut out).is_err());
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! Source: HDF5 File Format Specification 3.0, section III.A.2; the widths of child pointers were measured on
 //! libhdf5.
 
-use super::{Cursor, Sizes, checksum};
+use super::put::narrow;
+use super::{Cursor, Put, Sizes, checksum};
 use hyperslab_core::Result;
 
 const HEADER: &str = "B-tree header";
@@ -171,4 +172,39 @@ impl Header {
         }
         Ok(Node { records, children })
     }
+}
+
+/// Appends a tree of one leaf, which will lie at `address`: the leaf with its sorted records, padded to the size of a
+/// node, then the header. Returns where the header will lie.
+///
+/// # Errors
+/// `Unsupported` for more records than a leaf holds.
+pub fn emit_leaf<const N: usize>(
+    kind: u8,
+    records: &[[u8; N]],
+    address: u64,
+    out: &mut Vec<u8>,
+) -> Result<u64> {
+    let count: u16 = narrow(records.len(), "leaf of a B-tree")?;
+    let used = NODE_OVERHEAD as usize + records.len() * N;
+    let node_size = used.next_power_of_two().max(512);
+    let start = out.len();
+    out.extend_from_slice(b"BTLF\0");
+    out.put_u8(kind);
+    records.iter().for_each(|r| out.extend_from_slice(r));
+    checksum::seal(out, start);
+    out.put_zeros(node_size - used);
+    let header = out.len();
+    out.extend_from_slice(b"BTHD\0");
+    out.put_u8(kind);
+    out.put_u32(narrow(node_size, "node of a B-tree")?);
+    out.put_u16(narrow(N, "record of a B-tree")?);
+    out.put_u16(0);
+    // Nodes are split when they are full, and merged below two fifths.
+    out.extend_from_slice(&[100, 40]);
+    out.put_u64(address);
+    out.put_u16(count);
+    out.put_u64(count.into());
+    checksum::seal(out, header);
+    Ok(address + (header - start) as u64)
 }

@@ -6,7 +6,7 @@
 //!
 //! Source: HDF5 File Format Specification 3.0, section III.G; the widths in identifiers were measured on libhdf5.
 
-use super::{Cursor, Sizes, checksum};
+use super::{Cursor, Put, Sizes, checksum};
 use crate::format::message::filter_pipeline::{self, Filter};
 use hyperslab_core::{Error, Result};
 
@@ -349,6 +349,40 @@ pub fn huge_record(kind: u8, record: &[u8], sizes: Sizes, base: u64) -> Result<(
         n => return Err(c.unsupported(format!("tree of huge objects of kind {n}"))),
     };
     Ok((c.length(sizes)?, Id::Huge { address, stored, mask, len }))
+}
+
+/// Appends the header of a heap of huge objects alone, as attributes have it: identifiers of 8 bytes, of which
+/// [`huge_id`] makes one from a key. `tree` finds `count` objects of `bytes` in all, whose keys are 1, 2, ..
+pub fn emit_huge(tree: u64, count: u64, bytes: u64, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(b"FRHP\0");
+    out.put_u16(8);
+    out.put_u16(0);
+    // Direct blocks, once there are any, carry a checksum.
+    out.put_u8(2);
+    out.put_u32(4096);
+    out.put_u64(count);
+    out.put_u64(tree);
+    out.put_u64(0);
+    out.put_address(None);
+    (0..4).for_each(|_| out.put_u64(0));
+    out.put_u64(bytes);
+    out.put_u64(count);
+    (0..2).for_each(|_| out.put_u64(0));
+    out.put_u16(4);
+    out.put_u64(1024);
+    out.put_u64(64 << 10);
+    out.put_u16(40);
+    out.put_u16(1);
+    out.put_address(None);
+    out.put_u16(0);
+    checksum::seal(out, start);
+}
+
+/// The identifier of a huge object in such a heap.
+pub fn huge_id(key: u64) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, _] = key.to_le_bytes();
+    [0x10, a, b, c, d, e, f, g]
 }
 
 #[cfg(test)]

@@ -103,14 +103,14 @@ fn trees_with_one_array_are_images_too() {
     let text = View::new("<U1".parse().unwrap(), [1].into(), &[0xe9, 0, 0, 0][..]).unwrap();
     for view in [&times, &text] {
         let mut w = Writer::in_memory();
-        w.dataset("/only", view).unwrap();
+        w.dataset("/only").write(view).unwrap();
         w.group("/g").unwrap();
         let image = w.into_image().unwrap();
         assert_eq!(deserialize(&image).unwrap(), *view);
     }
     let mut w = Writer::in_memory();
-    w.dataset("/a", &times).unwrap();
-    w.dataset("/b", &text).unwrap();
+    w.dataset("/a").write(&times).unwrap();
+    w.dataset("/b").write(&text).unwrap();
     let image = w.into_image().unwrap();
     assert_eq!(deserialize(&image).unwrap_err().kind(), Kind::Usage);
     assert_eq!(deserialize_named(&image, "b").unwrap(), text);

@@ -3,7 +3,7 @@
 use super::{File, regions, stream, walk};
 use hyperslab_core::container::Stream;
 use hyperslab_core::walk::Visit;
-use hyperslab_core::{Container, Limits, Node, Result, Selection, Source, Value, View};
+use hyperslab_core::{ArrayOptions, Container, Limits, LinkTo, Node, Result, Selection, Source, Value, View};
 
 impl Container for File<'_> {
     fn format(&self) -> &'static str {
@@ -26,6 +26,21 @@ impl Container for File<'_> {
             Some(layout) => Ok(Some(Box::new(stream::Wide::new(self, path, layout, limits)?))),
             None => Ok(None),
         }
+    }
+
+    fn storage(&self, path: &str, limits: &Limits) -> Result<ArrayOptions> {
+        let cx = self.context(limits);
+        let read = || {
+            let (dataset, cx) = self.dataset(cx, path)?;
+            dataset.storage(cx).map_err(|e| cx.place(e))
+        };
+        self.settled(read).map_err(self.place(path))
+    }
+
+    fn link(&self, path: &str, limits: &Limits) -> Result<Option<LinkTo>> {
+        let cx = self.context(limits);
+        let read = || walk::link(cx, path);
+        self.settled(read).map_err(self.place(path))
     }
 
     fn walk(&self, limits: &Limits, visit: Visit<'_>) -> Result<()> {

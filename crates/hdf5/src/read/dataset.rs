@@ -7,7 +7,7 @@ use super::mapped::Plan;
 use super::object::Object;
 use super::reference::{References, has_references};
 use super::{Context, attribute, chunked, gather, stream};
-use crate::filter::Registry;
+use crate::filter::{self, Registry};
 use crate::format::Sizes;
 use crate::format::message::dataspace::{Dataspace, UNLIMITED};
 use crate::format::message::datatype;
@@ -17,8 +17,9 @@ use crate::format::message::filter_pipeline::{self, Filter};
 use crate::format::message::kind;
 use crate::format::message::layout::{ChunkIndex, Layout};
 use crate::numpy_types;
+use hyperslab_core::container::Fill;
 use hyperslab_core::view::{Buffer, Heap};
-use hyperslab_core::{Dtype, Error, Node, Result, Selection, Source, View};
+use hyperslab_core::{ArrayLayout, ArrayOptions, Dtype, Error, Node, Result, Selection, Shape, Source, View};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -132,6 +133,52 @@ impl<'f> Dataset<'f> {
             }
             Ok(Layout::Virtual { .. }) => node.layout = Some("virtual".into()),
             Err(e) => node.error = Some(e),
+        }
+    }
+
+    /// What a writer is asked for to store the elements that way again.
+    pub(crate) fn storage(&self, cx: Context<'_, '_>) -> Result<ArrayOptions> {
+        let mut options = ArrayOptions { fill: self.own_fill(cx)?, ..ArrayOptions::default() };
+        if self.object.has(kind::EXTERNAL_FILES) {
+            return Ok(options);
+        }
+        match self.layout()? {
+            Layout::Compact { .. } => options.layout = ArrayLayout::Compact,
+            Layout::Chunked(c) => {
+                options.layout = ArrayLayout::Chunked;
+                options.chunks = Some(c.dims);
+            }
+            Layout::Contiguous { .. } | Layout::Virtual { .. } => {}
+        }
+        if let Some(max) = self.space.max.as_ref().filter(|max| **max != self.space.dims) {
+            options.max_shape = max.iter().map(|&m| (m != UNLIMITED).then_some(m)).collect();
+        }
+        for f in &self.filters {
+            match f.id {
+                filter::DEFLATE => options.deflate = f.values.first().copied().or(Some(6)),
+                filter::SHUFFLE => options.shuffle = true,
+                filter::FLETCHER32 => options.fletcher32 = true,
+                filter::LZF => options.lzf = true,
+                _ => {
+                    filter::encoder(f)?;
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    /// The fill value in the type that is shown.
+    fn own_fill(&self, cx: Context<'_, '_>) -> Result<Fill> {
+        let undefined = self.object.parse(cx, kind::FILL_VALUE, FillValue::is_undefined)?.unwrap_or(false);
+        let Some(bytes) = self.fill(cx)? else {
+            return Ok(if undefined { Fill::Undefined } else { Fill::Zeros });
+        };
+        match self.restored.as_ref().filter(|d| numpy_types::has_unicode(d)) {
+            Some(dtype) => {
+                let one = View::new(dtype.clone(), Shape::from([1]), bytes)?;
+                Ok(Fill::Value(numpy_types::decode(&one, cx.limits)?.to_vec()))
+            }
+            None => Ok(Fill::Value(bytes)),
         }
     }
 

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::Writer;
     use hyperslab_core::source::SliceSource;
-    use hyperslab_core::{Limits, Selection, Source, View};
+    use hyperslab_core::{Limits, Selection, Source};
 
     /// A file with the mark of a writer, whose dataset's header is damaged in the reads that `torn` counts.
     struct Torn {
@@ -98,7 +98,7 @@ mod tests {
     impl Torn {
         fn new() -> Torn {
             let mut w = Writer::in_memory();
-            w.dataset("/x", &View::from_slice([3], &[1i32, 2, 3]).unwrap()).unwrap();
+            w.dataset("/x").write(&[1i32, 2, 3]).unwrap();
             let mut bytes = w.into_image().unwrap();
             (bytes[8], bytes[11]) = (3, superblock::SWMR | superblock::WRITING);
             crate::testing::repair(&mut bytes);

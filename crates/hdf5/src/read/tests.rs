@@ -6,13 +6,10 @@ use hyperslab_core::{Container, Dtype, Kind, NodeKind, Shape};
 fn sample() -> Vec<u8> {
     let mut w = Writer::in_memory();
     let v: Vec<i32> = (0..60).collect();
-    w.dataset("/run/x", &View::from_slice([3, 4, 5], &v).unwrap()).unwrap();
-    w.dataset("/run/deep/er/y", &View::from_slice([2], &[1.5f32, 2.5]).unwrap()).unwrap();
-    w.dataset(
-        "/text",
-        &View::new("<U2".parse().unwrap(), [1].into(), &[0xe9, 0, 0, 0, 0, 0, 0, 0][..]).unwrap(),
-    )
-    .unwrap();
+    w.dataset("/run/x").write(&View::from_slice([3, 4, 5], &v).unwrap()).unwrap();
+    w.dataset("/run/deep/er/y").write(&View::from_slice([2], &[1.5f32, 2.5]).unwrap()).unwrap();
+    let text = View::new("<U2".parse().unwrap(), [1].into(), &[0xe9, 0, 0, 0, 0, 0, 0, 0][..]).unwrap();
+    w.dataset("/text").write(&text).unwrap();
     w.group("/empty").unwrap();
     w.attribute("/run", "who", &Value::from("Änne")).unwrap();
     w.attribute("/run/x", "scale", &Value::from(0.5)).unwrap();

@@ -5,7 +5,7 @@ use super::group::{self, Entry, To};
 use super::object::Object;
 use super::{Context, File, attribute, hide_descr, names, others};
 use crate::format::message::{datatype, kind as message};
-use hyperslab_core::{Error, Limits, Node, NodeKind, Result};
+use hyperslab_core::{Error, Limits, LinkTo, Node, NodeKind, Result};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -39,6 +39,28 @@ pub(crate) fn kind(object: &Object<'_>) -> Kind {
 /// The object at a path, links followed: also to other files, so it comes with the context to read it in.
 pub(crate) fn resolve<'f, 'l>(cx: Context<'f, 'l>, path: &str) -> Result<(Object<'f>, Context<'f, 'l>)> {
     step(cx, path)?.map_err(|name| Error::usage(format!("no {name:?} in the file")))
+}
+
+/// Where the soft or external link at a path leads; `None` for what is no such link.
+pub(crate) fn link(cx: Context<'_, '_>, path: &str) -> Result<Option<LinkTo>> {
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let (object, cx) = resolve(cx, parent)?;
+    if kind(&object) != Kind::Group {
+        return Ok(None);
+    }
+    let to = match group::find(cx, &object, name)? {
+        Some(To::Soft(target)) => LinkTo::Soft(target),
+        Some(To::External(file, path)) => LinkTo::External { file, path },
+        _ => return Ok(None),
+    };
+    let texts = match &to {
+        LinkTo::Soft(target) => [target.as_str(), ""],
+        LinkTo::External { file, path } => [file.as_str(), path.as_str()],
+    };
+    match texts.iter().find(|t| names::escaped(t).is_some()) {
+        Some(text) => Err(Error::unsupported(format!("a link to {text:?}, which is no text"))),
+        None => Ok(Some(to)),
+    }
 }
 
 /// As [`resolve`]; `None` when the path leads nowhere.

@@ -5,31 +5,64 @@
 //! Any library may append to such a dataset later. Not here: files that are read while they grow (`append`), though
 //! [`Writer::growing`] makes a dataset that can be continued there.
 
+use super::index::{self, Sorted};
+use super::storage::Storage;
 use super::tree::{Dataset, Place};
 use super::{ALIGNMENT, Writer};
-use crate::format::Sizes;
-use crate::format::btree_v1::{ChunkRun, Prefix};
-use crate::format::message::dataspace::{Dataspace, UNLIMITED};
-use hyperslab_core::{Dtype, Error, Result};
+use crate::format::btree_v1::ChunkKey;
+use hyperslab_core::{ArrayOptions, Dtype, Error, Result, Shape};
 
 /// Rows on their way into a dataset; the dataset exists once [`RowsWriter::finish`] was called.
 pub struct RowsWriter<'w> {
     writer: &'w mut Writer,
     path: String,
     dtype: Dtype,
-    run: ChunkRun,
+    run: Run,
     /// Where the first chunk begins, once there is one.
     base: Option<u64>,
     bytes: u64,
 }
 
+/// Chunks of one size.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// Stored bytes of a chunk.
+    size: u32,
+    /// Rows of a chunk.
+    rows: u64,
+    /// Bytes of a row.
+    width: u64,
+}
+
+/// Some of them, one after another.
+struct Laid {
+    run: Run,
+    base: u64,
+    count: u64,
+}
+
+impl Sorted for Laid {
+    fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn key(&self, number: u64) -> ChunkKey {
+        let offset = [number.saturating_mul(self.run.rows)].into_iter().collect();
+        ChunkKey { size: self.run.size, filter_mask: 0, offset, within: 0 }
+    }
+
+    fn address(&self, number: u64) -> u64 {
+        self.base.saturating_add(number.saturating_mul(self.run.size.into()))
+    }
+}
+
 /// The chunk's rows and bytes, once they are known to be sensible.
-fn chunk(dtype: &Dtype, chunk_rows: u32) -> Result<ChunkRun> {
+fn chunk(dtype: &Dtype, chunk_rows: u32) -> Result<Run> {
     let width = dtype.itemsize();
     let size = u64::from(chunk_rows).checked_mul(width).and_then(|n| u32::try_from(n).ok());
     match size {
         Some(size) if size > 0 && !dtype.has_indirection() => {
-            Ok(ChunkRun { size, rows: chunk_rows.into(), width })
+            Ok(Run { size, rows: chunk_rows.into(), width })
         }
         _ => Err(Error::usage(format!("chunks of {chunk_rows} rows of {width} bytes ({dtype})"))),
     }
@@ -54,16 +87,17 @@ impl Writer {
     /// As [`Writer::rows`].
     pub fn growing(&mut self, path: &str, dtype: &Dtype, chunk_rows: u32) -> Result<()> {
         let made = self.tree.check_free(path).and_then(|()| chunk(dtype, chunk_rows)).and_then(|_| {
-            let dataset =
-                Dataset { dtype: dtype.clone(), space: space(0), place: Place::Growing { chunk_rows } };
+            let dataset = Dataset { storage: storage(dtype, 0, chunk_rows.into())?, place: Place::Growing };
             self.tree.dataset(path, dataset, Vec::new())
         });
         made.map_err(|e| e.object(path))
     }
 }
 
-fn space(rows: u64) -> Dataspace {
-    Dataspace::growing([rows].into(), [UNLIMITED].into())
+fn storage(dtype: &Dtype, rows: u64, chunk_rows: u64) -> Result<Storage> {
+    let chunks = Some(Shape::from([chunk_rows]));
+    let options = ArrayOptions { chunks, max_shape: vec![None], ..ArrayOptions::default() };
+    Storage::settle(dtype.clone(), Some(&[rows].into()), &options)
 }
 
 impl RowsWriter<'_> {
@@ -108,43 +142,18 @@ impl RowsWriter<'_> {
         let fill = chunks * u64::from(self.run.size) - self.bytes;
         self.push(&vec![0; usize::try_from(fill).unwrap_or(0)])?;
         let index = match self.base {
-            Some(base) => Some(self.index(base, chunks)?),
+            Some(base) => {
+                let laid = Laid { run: self.run, base, count: chunks };
+                index::write(&laid, self.run.width, &mut self.writer.space)?
+            }
             None => None,
         };
-        let chunk_rows = u32::try_from(self.run.rows).unwrap_or(u32::MAX);
-        let place = Place::Rows { chunk_rows, index };
-        let dataset = Dataset { dtype: self.dtype, space: space(rows), place };
-        self.writer.tree.dataset(&self.path, dataset, Vec::new()).map_err(|e| e.object(self.path))?;
+        let made = storage(&self.dtype, rows, self.run.rows).and_then(|storage| {
+            let dataset = Dataset { storage, place: Place::Chunked { index } };
+            self.writer.tree.dataset(&self.path, dataset, Vec::new())
+        });
+        made.map_err(|e| e.object(self.path))?;
         Ok(rows)
-    }
-
-    /// Writes the tree of the chunks, leaves first; returns the address of its root.
-    fn index(&mut self, base: u64, chunks: u64) -> Result<u64> {
-        let capacity = 2 * usize::from(Sizes::STANDARD.chunk_internal_k);
-        let node = Prefix::chunk_capacity(1, Sizes::STANDARD);
-        let size = u64::from(self.run.size);
-        let mut below: Vec<(u64, u64)> = (0..chunks).map(|i| (i, base + i * size)).collect();
-        let mut level = 0;
-        loop {
-            let first = self.writer.space.next(8);
-            let count = below.len().div_ceil(capacity);
-            let mut nodes = Vec::with_capacity(count);
-            let mut bytes = Vec::new();
-            for (i, children) in below.chunks(capacity).enumerate() {
-                let at = first + i as u64 * node;
-                let last = i + 1 == count;
-                let next = below.get((i + 1) * capacity).map_or(chunks, |(chunk, _)| *chunk);
-                let neighbours = [(i > 0).then(|| at - node), (!last).then(|| at + node)];
-                self.run.emit_node(level, children, (next, !last), neighbours, &mut bytes)?;
-                nodes.push((children.first().map_or(0, |(chunk, _)| *chunk), at));
-            }
-            self.writer.space.append(&bytes, 8)?;
-            if count <= 1 {
-                return Ok(first);
-            }
-            below = nodes;
-            level += 1;
-        }
     }
 }
 

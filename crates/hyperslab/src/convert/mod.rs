@@ -7,6 +7,7 @@ mod nan;
 mod numpy;
 mod plan;
 mod raw_members;
+mod stored;
 mod verify;
 
 use crate::create::{CreateOptions, Output, create};
@@ -45,8 +46,11 @@ pub struct ConvertOptions {
     pub format: Format,
     /// The type to which all elements are converted.
     pub astype: Option<Dtype>,
-    /// Deflate what was deflated before, where [`ConvertOptions::array`] does not say how.
+    /// Deflate what was deflated before, where [`ConvertOptions::array`] does not say how; in HDF5, which keeps chunks
+    /// and filters anyway, refuse those that cannot be kept.
     pub keep_compression: bool,
+    /// Store without compression in an HDF5 file what was compressed in another.
+    pub uncompressed: bool,
     /// Names what has none: the array of a file that is one array.
     pub name: String,
     /// Put dtype and shape into the name of a raw file.
@@ -317,10 +321,7 @@ impl Job<'_> {
                     }
                 }
             };
-            let mut how = ArrayOptions { member: array.member.clone(), ..self.options.array.clone() };
-            if self.options.keep_compression && array.deflated {
-                how.deflate = how.deflate.or(Some(DEFAULT_LEVEL));
-            }
+            let how = self.how(array, &view, place.selection.is_all())?;
             writer.array(&array.to, &view, &how)?;
             self.bytes = self.bytes.saturating_add(view.nbytes());
             self.written.push(Written::array(&array.to, &view)?);
@@ -329,6 +330,9 @@ impl Job<'_> {
             if place.selection.is_all() && self.options.astype.is_none() {
                 self.extension(&mut *writer, &array.from, &array.to)?;
             }
+        }
+        for (path, to) in &plan.links {
+            writer.link(path, to)?;
         }
         for group in plan.groups.iter().map(String::as_str).chain([""]) {
             if !plan.arrays.iter().any(|a| a.to == group) {

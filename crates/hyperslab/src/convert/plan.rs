@@ -3,7 +3,7 @@
 use super::ConvertOptions;
 use crate::create::Output;
 use crate::target::{Place, bare, relative};
-use crate::{Container, Dtype, Error, Node, NodeKind, Result, Shape, Value, ls};
+use crate::{Container, Dtype, Error, LinkTo, Node, NodeKind, Result, Shape, Value, ls};
 
 /// What the name of a member ends in, and its key does not.
 const NPY: &str = ".npy";
@@ -13,6 +13,8 @@ const NPY: &str = ".npy";
 pub(super) struct Plan {
     pub(super) arrays: Vec<Planned>,
     pub(super) groups: Vec<String>,
+    /// Path in the new container, and where it leads.
+    pub(super) links: Vec<(String, LinkTo)>,
     /// Path of the node (empty for the root), name, value.
     pub(super) attributes: Vec<(String, String, Value)>,
     /// Whether an NCO file of many objects is written.
@@ -58,6 +60,13 @@ impl Plan {
             return Err(several(arrays, &nodes, output));
         }
         for node in nodes {
+            if node.kind == NodeKind::Link && node.error.is_none() && output == Output::Hdf5 && whole {
+                // Paths are the same in the new file, so links lead where they led.
+                if let Some(link) = input.link(&node.path, limits)? {
+                    plan.links.push((rooted(relative(&node, &place.path), output), link));
+                    continue;
+                }
+            }
             plan.node(node, place, output, options)?;
         }
         Ok(plan)
@@ -78,16 +87,16 @@ impl Plan {
             };
         }
         match node.kind {
-            NodeKind::Group => self.group(&inside, node.attributes, output),
+            NodeKind::Group => {
+                if let Some(above) = node.target.take().filter(|_| output.has_names()) {
+                    let path = &node.path;
+                    self.notes.push(format!("{path:?} leads back to {above:?}; in the new file it is empty"));
+                }
+                self.group(&inside, node.attributes, output)
+            }
             NodeKind::Link => self.lose(&node.path, "a link is not carried over"),
             NodeKind::Type => self.lose(&node.path, "a named type is not carried over"),
             NodeKind::Array => {
-                if node.chunks.is_some() && output == Output::Hdf5 {
-                    let path = &node.path;
-                    self.notes.push(format!(
-                        "{path:?} was chunked; the new file has it contiguous, of fixed shape and uncompressed"
-                    ));
-                }
                 let (Some(dtype), Some(shape)) = (node.dtype, node.shape) else {
                     return self.lose(&node.path, "an array without elements or shape is not carried over");
                 };

@@ -64,6 +64,11 @@ pub(super) fn check(
         }
     }
     let container = open_with(file, &options)?;
+    for (path, to) in &plan.links {
+        if container.link(path, limits)?.as_ref() != Some(to) {
+            return Err(differs(path, "it does not lead there when read again"));
+        }
+    }
     for node in written {
         if let Some(want) = &node.array {
             let differs = || differs(&node.path, "it is not the same when read again");

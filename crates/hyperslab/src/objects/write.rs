@@ -18,8 +18,8 @@ impl<W: ObjectWriter> ContainerWriter for Pickling<W> {
         if !matches!(view.dtype(), Dtype::VlenString(_) | Dtype::Vlen(_)) {
             return self.0.array(path, view, options);
         }
-        if options.shuffle || options.chunks.is_some() {
-            return Err(Error::unsupported("arrays of objects have neither chunks nor shuffle").object(path));
+        if let Some(what) = options.beyond_deflate() {
+            return Err(Error::unsupported(format!("arrays of objects have no {what}")).object(path));
         }
         let pickle = objects(view).map_err(|e| e.object(path))?;
         self.0.objects(path, view.shape(), &pickle, options)

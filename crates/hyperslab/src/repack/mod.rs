@@ -58,13 +58,16 @@ pub fn repack(file: &Path, out: &Path, options: &RepackOptions) -> Result<Conver
     let limits = &options.open.limits;
     let source = FileSource::open(file)?;
     let format = detect(&source)?;
-    if let Some(libver) = &options.libver {
-        return Err(Error::unsupported(match format {
-            Some(Format::Hdf5) => {
-                format!("HDF5 files are written in one dialect, and {libver:?} cannot be chosen")
-            }
-            _ => "only HDF5 has a libver".to_owned(),
-        }));
+    match (&options.libver, format) {
+        (None, _) => {}
+        // What is written is what readers since HDF5 1.8 know, and so those of later versions.
+        (Some(libver), Some(Format::Hdf5)) if libver != "earliest" => {}
+        (Some(_), Some(Format::Hdf5)) => {
+            return Err(Error::unsupported(
+                "HDF5 files are written for HDF5 1.8 and later, not for earlier ones",
+            ));
+        }
+        (Some(_), _) => return Err(Error::unsupported("only HDF5 has a libver")),
     }
     let done = match format {
         Some(Format::Npz) => npz(&Npz::open(source, limits)?, out, options)?,
@@ -123,6 +126,7 @@ fn convert(
         replace: options.replace,
         array: options.array.clone(),
         keep_compression: !options.uncompressed,
+        uncompressed: options.uncompressed,
         limits: options.open.limits.clone(),
         ..ConvertOptions::default()
     };

@@ -12,12 +12,8 @@ use std::path::Path;
 pub(super) fn repack(source: FileSource, out: &Path, options: &RepackOptions) -> Result<Converted> {
     let limits = &options.open.limits;
     let array = &options.array;
-    let asked = [
-        (array.deflate.is_some(), "compression"),
-        (array.shuffle, "shuffle"),
-        (array.chunks.is_some(), "chunks"),
-    ];
-    if let Some((_, what)) = asked.iter().find(|(set, _)| *set) {
+    let compression = array.deflate.map(|_| "compression");
+    if let Some(what) = compression.or_else(|| array.beyond_deflate()) {
         return Err(Error::unsupported(format!("an NCO has no {what}")));
     }
     let input = Nco::open(source, limits)?;

@@ -137,7 +137,7 @@ impl Surroundings {
         writer.rows("/messages", &messages_dtype(), 128)?.finish()?;
         writer.rows("/configs", &configs_dtype()?, 64)?.finish()?;
         if let Some((view, attributes)) = &self.daq_configs {
-            writer.dataset(DAQ_CONFIGS, view)?;
+            writer.dataset(DAQ_CONFIGS).write(view)?;
             for (name, value) in attributes {
                 writer.attribute(DAQ_CONFIGS, name, value)?;
             }

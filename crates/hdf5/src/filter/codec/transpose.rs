@@ -22,6 +22,60 @@ pub(in super::super) fn unshuffle(size: usize, src: &[u8], dst: &mut [u8]) {
     }
 }
 
+/// Transposes the bytes of elements of `size` bytes: what [`unshuffle`] undoes.
+pub(in super::super) fn shuffle(size: usize, src: &[u8], dst: &mut [u8]) {
+    let count = src.len() / size.max(1);
+    if size <= 1 || count <= 1 {
+        return dst.copy_from_slice(src);
+    }
+    let (whole, rest) = src.split_at(count * size);
+    let (planes, tail) = dst.split_at_mut(count * size);
+    tail.copy_from_slice(rest);
+    match size {
+        2 => planes_of(whole, planes, count, turn_back2),
+        4 => planes_of(whole, planes, count, turn_back4),
+        8 => planes_of(whole, planes, count, turn8),
+        _ => collect(size, whole, planes, count, 0),
+    }
+}
+
+/// The bytes of the elements from number `from` on, by elements in groups that stay in the cache.
+fn collect(size: usize, elements: &[u8], planes: &mut [u8], count: usize, from: usize) {
+    const GROUP: usize = 64;
+    let mut first = from;
+    for group in elements.get(from * size..).unwrap_or_default().chunks(GROUP * size) {
+        for (k, plane) in planes.chunks_exact_mut(count).enumerate() {
+            let bytes = group.get(k..).unwrap_or_default().iter().step_by(size);
+            plane.get_mut(first..).unwrap_or_default().iter_mut().zip(bytes).for_each(|(to, &b)| *to = b);
+        }
+        first += GROUP;
+    }
+}
+
+/// Eight elements at a time become words of each plane, what is left goes one by one.
+#[inline(always)]
+fn planes_of<const SIZE: usize>(
+    elements: &[u8],
+    planes: &mut [u8],
+    count: usize,
+    turn: impl Fn([u64; SIZE]) -> [u64; SIZE],
+) {
+    let done = count / 8;
+    let mut rows: [&mut [[u8; 8]]; SIZE] = std::array::from_fn(|_| &mut [][..]);
+    for (row, plane) in rows.iter_mut().zip(planes.chunks_exact_mut(count)) {
+        *row = plane.as_chunks_mut().0;
+    }
+    let groups = elements.as_chunks::<8>().0.as_chunks::<SIZE>().0;
+    for (i, group) in groups.iter().enumerate().take(done) {
+        for (row, word) in rows.iter_mut().zip(turn(group.map(u64::from_le_bytes))) {
+            if let Some(slot) = row.get_mut(i) {
+                *slot = word.to_le_bytes();
+            }
+        }
+    }
+    collect(SIZE, elements, planes, count, done * 8);
+}
+
 /// Bytes as they come, by elements in groups that stay in the cache.
 fn scatter(size: usize, planes: &[u8], out: &mut [u8], count: usize, from: usize) {
     const GROUP: usize = 64;
@@ -85,6 +139,24 @@ fn turn2([a, b]: [u64; 2]) -> [u64; 2] {
     let (a, b) = swap_pairs(a, b);
     let (a, b) = swap_halves(a, b);
     [a, b]
+}
+
+/// What [`turn2`] undoes.
+#[inline(always)]
+fn turn_back2([a, b]: [u64; 2]) -> [u64; 2] {
+    let (a, b) = swap_halves(a, b);
+    let (a, b) = swap_pairs(a, b);
+    let (a, b) = swap_bytes(a, b);
+    [a, b]
+}
+
+/// What [`turn4`] undoes.
+#[inline(always)]
+fn turn_back4([a, c, b, d]: [u64; 4]) -> [u64; 4] {
+    let ((a, b), (c, d)) = (swap_halves(a, b), swap_halves(c, d));
+    let ((a, c), (b, d)) = (swap_pairs(a, c), swap_pairs(b, d));
+    let ((a, b), (c, d)) = (swap_bytes(a, b), swap_bytes(c, d));
+    [a, b, c, d]
 }
 
 /// Eight elements of four bytes.
@@ -162,6 +234,8 @@ mod tests {
                 let mut out = vec![0; n];
                 unshuffle(size, &shuffled, &mut out);
                 assert_eq!(out, plain, "{n} bytes by {size}");
+                shuffle(size, &plain, &mut out);
+                assert_eq!(out, shuffled, "{n} bytes by {size}");
             }
         }
     }

@@ -39,6 +39,13 @@ impl AttributeInfo {
         Ok(AttributeInfo { heap, names, order })
     }
 
+    /// Appends the body of an object whose attributes lie in a heap and are found by name.
+    pub fn emit_dense(heap: u64, names: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[0, 0]);
+        out.put_u64(heap);
+        out.put_u64(names);
+    }
+
     /// Appends the body of an object whose attributes are messages of its header.
     pub fn emit_compact(out: &mut Vec<u8>) {
         out.extend_from_slice(&[0, 0]);

@@ -57,6 +57,28 @@ impl<'a> FillValue<'a> {
         Ok(FillValue { value: if n == 0 { None } else { Some(c.bytes(n)?) } })
     }
 
+    /// Whether a body says that the value is not defined: elements that were never written are anything.
+    ///
+    /// # Errors
+    /// As [`FillValue::parse`].
+    pub fn is_undefined(body: &[u8], offset: u64) -> Result<bool> {
+        let mut c = Cursor::new(body, "fill value", offset);
+        match c.version(1, 3)? {
+            3 => Ok(c.u8()? & 0x30 == 0x10),
+            2 => {
+                c.skip(2)?;
+                Ok(c.u8()? == 0)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Appends a version 3 body of a value that is not defined.
+    pub fn emit_undefined(base: [u8; 2], out: &mut Vec<u8>) {
+        let [version, flags] = base;
+        out.extend_from_slice(&[version, flags | 0x10]);
+    }
+
     /// Appends a version 3 body: `base` is one of the constants of this module, which say when space is
     /// allocated.
     pub fn emit(&self, base: [u8; 2], out: &mut Vec<u8>) {
@@ -82,7 +104,12 @@ mod tests {
             let mut out = Vec::new();
             FillValue { value }.emit(CHUNKED, &mut out);
             assert_eq!(FillValue::parse(&out, 0).unwrap().value, value);
+            assert!(!FillValue::is_undefined(&out, 0).unwrap());
         }
+        let mut out = Vec::new();
+        FillValue::emit_undefined(CHUNKED, &mut out);
+        assert!(FillValue::is_undefined(&out, 0).unwrap());
+        assert_eq!(FillValue::parse(&out, 0).unwrap().value, None);
         assert_eq!(FillValue::parse(&[2, 2, 0, 1, 2, 0, 0, 0, 7, 8], 0).unwrap().value, Some(&[7u8, 8][..]));
         assert_eq!(FillValue::parse(&[2, 2, 0, 0], 0).unwrap().value, None);
         assert_eq!(FillValue::parse_old(&[1, 0, 0, 0, 9], 0).unwrap().value, Some(&[9u8][..]));

@@ -236,12 +236,23 @@ pub fn emit_compact(data: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Appends a version 3 chunked layout of one dimension, whose B-tree is at `address` once there are chunks.
-pub fn emit_chunked_rows(chunk_rows: u32, element_size: u32, address: Option<u64>, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[3, 2, 2]);
+/// Appends a version 3 chunked layout, whose B-tree is at `address` once there are chunks.
+///
+/// # Errors
+/// `Unsupported` for a rank beyond 32, for empty chunks and for extents of 4 Gi.
+pub fn emit_chunked(chunk: &[u64], element_size: u64, address: Option<u64>, out: &mut Vec<u8>) -> Result<()> {
+    let extents = chunk.iter().copied().chain([element_size]);
+    let extents: Option<Vec<u32>> = extents.map(|d| u32::try_from(d).ok().filter(|&d| d > 0)).collect();
+    let rank = u8::try_from(chunk.len() + 1).ok().filter(|n| (2..=MAX_DIMS).contains(n));
+    let (Some(extents), Some(rank)) = (extents, rank) else {
+        return Err(Error::unsupported(format!(
+            "chunks of shape {chunk:?} and {element_size}-byte elements"
+        )));
+    };
+    out.extend_from_slice(&[3, 2, rank]);
     out.put_address(address);
-    out.put_u32(chunk_rows);
-    out.put_u32(element_size);
+    extents.iter().for_each(|&d| out.put_u32(d));
+    Ok(())
 }
 
 /// Appends a version 4 chunked layout whose index is an extensible array at `address`.
@@ -307,7 +318,9 @@ mod tests {
         assert_eq!(Layout::parse(&out, STD, 9).unwrap(), Layout::Compact { data: &[1, 2, 3], offset: 13 });
 
         let mut out = Vec::new();
-        emit_chunked_rows(1024, 36, Some(256), &mut out);
+        emit_chunked(&[1024], 36, Some(256), &mut out).unwrap();
+        assert!(emit_chunked(&[1 << 32], 1, None, &mut Vec::new()).is_err());
+        assert!(emit_chunked(&[], 1, None, &mut Vec::new()).is_err());
         match Layout::parse(&out, STD, 0).unwrap() {
             Layout::Chunked(c) => {
                 assert_eq!((c.index, c.address), (ChunkIndex::BtreeV1, Some(256)));

@@ -41,4 +41,13 @@ impl LinkInfo {
         out.put_address(None);
         out.put_address(None);
     }
+
+    /// Appends the body of a group whose links are messages of its header and keep their order of creation: that of
+    /// the next one is `next`.
+    pub fn emit_ordered(next: u64, out: &mut Vec<u8>) {
+        // Kept, and to be indexed once there are many.
+        out.extend_from_slice(&[0, 3]);
+        out.put_u64(next);
+        (0..3).for_each(|_| out.put_address(None));
+    }
 }

@@ -20,6 +20,7 @@ pub mod group_info;
 pub mod layout;
 pub mod link;
 pub mod link_info;
+pub mod reference_count;
 pub mod shared;
 pub mod shared_message_table;
 pub mod symbol_table;
@@ -62,6 +63,8 @@ pub mod kind {
     pub const DRIVER_INFO: u16 = 0x14;
     /// [Attribute info](super::attribute_info).
     pub const ATTRIBUTE_INFO: u16 = 0x15;
+    /// [Reference count](super::reference_count).
+    pub const REFERENCE_COUNT: u16 = 0x16;
     /// [Cache image](super::cache_image).
     pub const CACHE_IMAGE: u16 = 0x18;
     /// The last number that HDF5 2.0 defines.

@@ -1,0 +1,99 @@
+//! The elements of an array as they are stored: references into the new file's heap in place of those of another, text
+//! as UTF-8, everything else as it is.
+
+use super::space::Space;
+use super::tree::Place;
+use super::{ALIGNMENT, heap};
+use crate::numpy_types;
+use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, View};
+use std::ops::Range;
+
+/// Elements whose parts can be taken one by one.
+pub(super) struct Elements<'v> {
+    view: View<'v>,
+    is_text: bool,
+}
+
+impl<'v> Elements<'v> {
+    /// Takes elements that are to be stored as `stored`; what lies outside them is written first.
+    pub(super) fn of(
+        view: &'v View<'_>,
+        stored: &Dtype,
+        space: &mut Space,
+        limits: &Limits,
+    ) -> Result<Elements<'v>> {
+        if has_references(stored) && !is_zero(view)? {
+            let what = format!("elements of {stored} are addresses in the file that they come from");
+            return Err(Error::unsupported(what));
+        }
+        let view = match stored.has_indirection() && !view.is_empty() {
+            true => {
+                let width = u32::try_from(stored.itemsize())
+                    .map_err(|_| Error::unsupported(format!("elements of {stored}")))?;
+                let moved = heap::relocate(view, space, limits)?;
+                View::new(Dtype::Void(width), view.shape().clone(), moved)?
+            }
+            false => view.borrow(),
+        };
+        let is_text = numpy_types::has_unicode(view.dtype());
+        Ok(Elements { view, is_text })
+    }
+
+    pub(super) fn shape(&self) -> &Shape {
+        self.view.shape()
+    }
+
+    /// A box of the elements.
+    pub(super) fn part(&self, ranges: &[Range<u64>]) -> Result<Elements<'_>> {
+        let view = self.view.borrow().select(&Selection::block(ranges))?;
+        Ok(Elements { view, is_text: self.is_text })
+    }
+
+    /// Hands out the bytes in C order, in pieces.
+    pub(super) fn pieces(&self, mut out: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        match self.is_text {
+            true => out(&numpy_types::encode(&self.view, &Limits::default())?),
+            false => self.view.pieces(out),
+        }
+    }
+
+    /// The bytes in C order.
+    pub(super) fn dense(&self) -> Result<Vec<u8>> {
+        let (mut out, _reservation) = Limits::default().vec(self.view.nbytes())?;
+        self.pieces(|piece| {
+            out.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// Appends the bytes; says where they are (nowhere when there are none).
+    pub(super) fn append(&self, space: &mut Space) -> Result<Place> {
+        if self.view.is_empty() {
+            return Ok(Place::Contiguous { address: None, size: 0 });
+        }
+        let address = space.append(&[], ALIGNMENT)?;
+        self.pieces(|piece| space.append(piece, 1).map(drop))?;
+        Ok(Place::Contiguous { address: Some(address), size: self.view.nbytes() })
+    }
+}
+
+/// Whether elements hold addresses of objects.
+fn has_references(dtype: &Dtype) -> bool {
+    match dtype {
+        Dtype::Reference(..) => true,
+        Dtype::Struct(s) => s.fields.iter().any(|f| has_references(&f.dtype)),
+        Dtype::Array(a) => has_references(&a.base),
+        Dtype::Vlen(v) => has_references(&v.base),
+        _ => false,
+    }
+}
+
+fn is_zero(view: &View<'_>) -> Result<bool> {
+    let mut zero = true;
+    view.pieces(|piece| {
+        zero &= piece.iter().all(|&b| b == 0);
+        Ok(())
+    })?;
+    Ok(zero)
+}

@@ -1,0 +1,257 @@
+//! How a dataset is to be stored, once all that was asked for is known to go together.
+//!
+//! The rules are libhdf5's, where it has any: extents of chunks within the greatest extents, chunks of less than
+//! 4 GiB, no chunks for scalars; filters in h5py's order (shuffle, compression, checksum).
+
+use super::chunk_shape;
+use crate::filter;
+use crate::format::message::dataspace::{Dataspace, MAX_RANK, UNLIMITED};
+use crate::format::message::fill_value::{self, FillValue};
+use crate::format::message::filter_pipeline::Filter;
+use crate::format::message::{datatype, kind};
+use crate::format::object_header::MessageArea;
+use hyperslab_core::codec::deflate::check_level;
+use hyperslab_core::container::Fill;
+use hyperslab_core::{ArrayLayout, ArrayOptions, Dtype, Error, Result, Shape};
+
+/// The longest body of a compact layout message that leaves room for the elements' length.
+const MOST_COMPACT: u64 = 0xffff - 4;
+
+/// A dataset that can be.
+pub(super) struct Storage {
+    /// The type as it is stored.
+    pub(super) dtype: Dtype,
+    pub(super) space: Dataspace,
+    pub(super) layout: Layout,
+    /// The fill value as it is stored.
+    pub(super) fill: Fill,
+}
+
+/// Where elements go.
+#[derive(Clone)]
+pub(super) enum Layout {
+    Contiguous,
+    Compact,
+    Chunked { chunk: Shape, filters: Vec<Filter> },
+}
+
+impl Storage {
+    /// Settles how elements of `dtype`, a type of HDF5, are stored. `shape` is `None` for a null dataspace.
+    ///
+    /// # Errors
+    /// `Usage` for options that do not go together or with the shape, `Unsupported` for what HDF5 lacks.
+    pub(super) fn settle(dtype: Dtype, shape: Option<&Shape>, options: &ArrayOptions) -> Result<Storage> {
+        datatype::emit(&dtype, &mut Vec::new())?;
+        let fill = fill(&dtype, &options.fill)?;
+        let Some(shape) = shape else {
+            if options.needs_chunks() {
+                return Err(Error::usage("a dataset without a shape has neither chunks nor filters"));
+            }
+            let layout = Layout::Contiguous;
+            return Ok(Storage { dtype, space: Dataspace::null(), layout, fill });
+        };
+        if shape.len() > usize::from(MAX_RANK) {
+            let what = format!("rank {} (HDF5 ends at {MAX_RANK})", shape.len());
+            return Err(Error::unsupported(what));
+        }
+        shape.bytes(dtype.itemsize())?;
+        let space = space(shape, &options.max_shape)?;
+        let chunked = |options| chunked(&dtype, &space, shape, options);
+        let layout = match options.layout {
+            ArrayLayout::Usual if !options.needs_chunks() => Layout::Contiguous,
+            ArrayLayout::Contiguous | ArrayLayout::Compact if options.needs_chunks() => {
+                return Err(Error::usage(
+                    "chunks, filters and extents that can grow need a chunked layout, and another is asked for",
+                ));
+            }
+            ArrayLayout::Contiguous => Layout::Contiguous,
+            ArrayLayout::Compact => {
+                let bytes = shape.bytes(dtype.itemsize())?;
+                if bytes > MOST_COMPACT {
+                    return Err(Error::usage(format!(
+                        "{bytes} bytes in a compact layout, which holds {MOST_COMPACT}"
+                    )));
+                }
+                Layout::Compact
+            }
+            _ => chunked(options)?,
+        };
+        Ok(Storage { dtype, space, layout, fill })
+    }
+
+    /// The bytes of one element that was never written, unless they are zeros.
+    pub(super) fn fill_bytes(&self) -> Option<&[u8]> {
+        match &self.fill {
+            Fill::Value(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Adds the messages for space, type, fill value and filters.
+    pub(super) fn describe(&self, area: &mut MessageArea) -> Result<()> {
+        const CONSTANT: u8 = 1;
+        area.push(kind::DATASPACE, 0, |out| self.space.emit(out))?;
+        area.push(kind::DATATYPE, CONSTANT, |out| datatype::emit(&self.dtype, out))?;
+        let base = match &self.layout {
+            Layout::Contiguous => fill_value::CONTIGUOUS,
+            Layout::Compact => fill_value::COMPACT,
+            Layout::Chunked { .. } if self.dtype.has_indirection() => fill_value::CHUNKED_VLEN,
+            Layout::Chunked { .. } => fill_value::CHUNKED,
+        };
+        area.push(kind::FILL_VALUE, CONSTANT, |out| {
+            match &self.fill {
+                Fill::Undefined => FillValue::emit_undefined(base, out),
+                _ => FillValue { value: self.fill_bytes() }.emit(base, out),
+            }
+            Ok(())
+        })?;
+        if let Layout::Chunked { filters, .. } = &self.layout
+            && !filters.is_empty()
+        {
+            area.push(kind::FILTER_PIPELINE, CONSTANT, |out| {
+                crate::format::message::filter_pipeline::emit(filters, out)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn fill(dtype: &Dtype, fill: &Fill) -> Result<Fill> {
+    let Fill::Value(bytes) = fill else { return Ok(fill.clone()) };
+    if bytes.len() as u64 != dtype.itemsize() {
+        return Err(Error::usage(format!("a fill value of {} bytes for elements of {dtype}", bytes.len())));
+    }
+    if dtype.has_indirection() {
+        return Err(Error::unsupported(format!("fill values of {dtype} are not written")));
+    }
+    // A message must leave room for the value's length.
+    if bytes.len() > 0xffff - 6 {
+        return Err(Error::unsupported(format!("a fill value of {} bytes", bytes.len())));
+    }
+    Ok(fill.clone())
+}
+
+fn space(shape: &Shape, max: &[Option<u64>]) -> Result<Dataspace> {
+    if max.is_empty() {
+        return Ok(Dataspace::fixed(shape.clone()));
+    }
+    if max.len() != shape.len() {
+        let what = format!("{} greatest extents for an array of shape {shape}", max.len());
+        return Err(Error::usage(what));
+    }
+    if let Some((n, Some(m))) = shape.iter().zip(max).find(|(n, m)| m.is_some_and(|m| m < **n)) {
+        return Err(Error::usage(format!("extent {n} is beyond the greatest extent {m}")));
+    }
+    // What has all bits set stands for no limit.
+    if max.contains(&Some(UNLIMITED)) {
+        return Err(Error::usage(format!("a greatest extent of {UNLIMITED}: leave it unlimited")));
+    }
+    Ok(Dataspace::growing(shape.clone(), max.iter().map(|m| m.unwrap_or(UNLIMITED)).collect()))
+}
+
+fn chunked(dtype: &Dtype, space: &Dataspace, shape: &Shape, options: &ArrayOptions) -> Result<Layout> {
+    if shape.is_empty() {
+        return Err(Error::usage("a scalar has neither chunks nor filters, and cannot grow"));
+    }
+    let itemsize = dtype.itemsize();
+    let chunk = match &options.chunks {
+        Some(chunk) => chunk.clone(),
+        None => chunk_shape::choose(shape, &options.max_shape, itemsize),
+    };
+    if chunk.len() != shape.len() || chunk.contains(&0) {
+        return Err(Error::usage(format!("chunks of shape {chunk} for an array of shape {shape}")));
+    }
+    let greatest = space.max.as_ref().unwrap_or(shape);
+    let beyond = chunk.iter().zip(shape.iter().zip(greatest.iter())).find(|(c, (n, m))| **n > 0 && c > m);
+    if beyond.is_some() {
+        return Err(Error::usage(format!(
+            "chunks of shape {chunk} are longer than the array of shape {shape} can be"
+        )));
+    }
+    let bytes = chunk.bytes(itemsize).ok().filter(|&n| n <= u64::from(u32::MAX));
+    let Some(bytes) = bytes.and_then(|n| u32::try_from(n).ok()) else {
+        return Err(Error::usage(format!(
+            "chunks of shape {chunk} of {itemsize}-byte elements have 4 GiB or more, which HDF5 cannot store"
+        )));
+    };
+    let filters = filters(options, itemsize, bytes)?;
+    Ok(Layout::Chunked { chunk, filters })
+}
+
+/// The pipeline, in the order in which it is applied.
+fn filters(options: &ArrayOptions, itemsize: u64, chunk_bytes: u32) -> Result<Vec<Filter>> {
+    let mut filters = Vec::new();
+    let mut add = |id, name: Option<&str>, optional, values: Vec<u32>| {
+        filters.push(Filter { id, name: name.map(str::to_owned), optional, values });
+    };
+    if options.shuffle {
+        let size = u32::try_from(itemsize).map_err(|_| Error::usage("shuffle of elements of 4 GiB"))?;
+        add(filter::SHUFFLE, None, true, vec![size]);
+    }
+    match (options.deflate, options.lzf) {
+        (Some(_), true) => return Err(Error::usage("deflate and LZF are both asked for; one is enough")),
+        (Some(level), false) => {
+            check_level(level)?;
+            add(filter::DEFLATE, None, true, vec![level]);
+        }
+        // Version of h5py's filter, version of LibLZF, bytes of a chunk.
+        (None, true) => add(filter::LZF, Some("lzf"), true, vec![4, 0x0105, chunk_bytes]),
+        (None, false) => {}
+    }
+    if options.fletcher32 {
+        add(filter::FLETCHER32, None, false, Vec::new());
+    }
+    Ok(filters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyperslab_core::Kind;
+
+    fn settle(shape: &[u64], options: &ArrayOptions) -> Result<Storage> {
+        Storage::settle(Dtype::F64, Some(&Shape::new(shape)), options)
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        let chunks = |c: &[u64]| ArrayOptions { chunks: Some(Shape::new(c)), ..ArrayOptions::default() };
+        let gzip = ArrayOptions { deflate: Some(4), ..ArrayOptions::default() };
+        let growing =
+            |max: &[Option<u64>]| ArrayOptions { max_shape: max.to_vec(), ..ArrayOptions::default() };
+        for (shape, options) in [
+            (&[][..], gzip.clone()),
+            (&[], growing(&[None])),
+            (&[10], chunks(&[0])),
+            (&[10], chunks(&[11])),
+            (&[10], chunks(&[5, 5])),
+            (&[1 << 40], chunks(&[1 << 29])),
+            (&[10], growing(&[Some(9)])),
+            (&[10], growing(&[Some(u64::MAX)])),
+            (&[10], growing(&[None, None])),
+            (&[10], ArrayOptions { lzf: true, ..gzip.clone() }),
+            (&[10], ArrayOptions { deflate: Some(10), ..ArrayOptions::default() }),
+            (&[10], ArrayOptions { layout: ArrayLayout::Contiguous, ..gzip.clone() }),
+            (&[10], ArrayOptions { layout: ArrayLayout::Compact, ..gzip.clone() }),
+            (&[8192], ArrayOptions { layout: ArrayLayout::Compact, ..ArrayOptions::default() }),
+            (&[10], ArrayOptions { fill: Fill::Value(vec![0; 4]), ..ArrayOptions::default() }),
+        ] {
+            let e = settle(shape, &options).map(drop).unwrap_err();
+            assert_eq!(e.kind(), Kind::Usage, "{shape:?} {options:?}: {e}");
+        }
+        assert!(settle(&[1 << 40, 1 << 40], &gzip).is_err());
+        assert!(settle(&[1; 33], &gzip).is_err());
+        assert!(Storage::settle(Dtype::F64, None, &gzip).is_err());
+        assert!(settle(&[0, 3], &chunks(&[8, 3])).is_ok());
+        assert!(settle(&[1 << 40], &chunks(&[(1 << 29) - 1])).is_ok());
+    }
+
+    #[test]
+    fn filters_have_one_order() {
+        let all =
+            ArrayOptions { deflate: Some(4), shuffle: true, fletcher32: true, ..ArrayOptions::default() };
+        let Layout::Chunked { chunk, filters } = settle(&[100], &all).unwrap().layout else { panic!() };
+        assert_eq!(chunk[..], [100]);
+        assert_eq!(filters.iter().map(|f| f.id).collect::<Vec<_>>(), [2, 1, 3]);
+    }
+}
