@@ -1,6 +1,6 @@
 //! Our side of `cargo xtask bench`: `hyperslab-bench OPERATION DIR` times one operation on the data in `DIR` and
 //! prints `{"samples": [seconds, ..]}`, with a peer inside this program also `"peer": [..]`, and perhaps a `"note"`. The
-//! other peers' side is `peers/*.py`; which operation stands beside which is in `xtask/src/bench/rows.rs`.
+//! other peers' side is `peers/*.py`; which operation stands beside which is in `xtask/src/bench/rows/`.
 
 mod cache;
 mod hdf5;

@@ -2,7 +2,7 @@
 //!
 //! Both sides are programs that time one operation many times and print the samples as JSON: `bench/` is ours,
 //! `bench/peers/*.py` are the peers. A round is one run of each; a side's number is the median over rounds of the
-//! round's median, and a row is the ratio of the two. What a row claims is written once, in `bench/rows.rs`.
+//! round's median, and a row is the ratio of the two. What a row claims is written once, in `bench/rows/`.
 
 mod rows;
 

@@ -261,6 +261,17 @@ impl Dtype {
         }
     }
 
+    /// Whether elements hold HDF5 references, to objects or to parts of datasets.
+    pub fn has_references(&self) -> bool {
+        match self {
+            Dtype::Reference(..) => true,
+            Dtype::Struct(s) => s.fields.iter().any(|f| f.dtype.has_references()),
+            Dtype::Array(a) => a.base.has_references(),
+            Dtype::Vlen(v) => v.base.has_references(),
+            _ => false,
+        }
+    }
+
     /// Whether elements refer to bytes outside their own (heap references, Python objects).
     pub fn has_indirection(&self) -> bool {
         match self {

@@ -3,7 +3,7 @@
 use super::dense::{FractalHeap, Records};
 use super::heap::GlobalHeap;
 use super::object::{Object, follow};
-use super::reference::{References, has_references};
+use super::reference::References;
 use super::{Context, names};
 use crate::format::message::attribute::{Attribute, Part};
 use crate::format::message::attribute_info::AttributeInfo;
@@ -132,7 +132,7 @@ fn value(cx: Context<'_, '_>, a: &Attribute<'_>) -> Result<Value> {
     let data = usize::try_from(need).ok().and_then(|n| a.data.get(..n)).ok_or_else(|| {
         Error::invalid(format!("{} bytes for shape {shape} of {dtype}, which takes {need}", a.data.len()))
     })?;
-    if has_references(&dtype) {
+    if dtype.has_references() {
         let heap = Arc::new(References::new(cx, &dtype));
         return scalar::tree(&View::new(dtype, shape, data)?.with_heap(heap), cx.limits);
     }

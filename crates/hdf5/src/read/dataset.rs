@@ -5,7 +5,7 @@ use super::external::Segments;
 use super::heap::GlobalHeap;
 use super::mapped::Plan;
 use super::object::Object;
-use super::reference::{References, has_references};
+use super::reference::References;
 use super::{Context, attribute, chunked, gather, stream};
 use crate::filter::{self, Registry};
 use crate::format::Sizes;
@@ -267,7 +267,7 @@ impl<'f> Dataset<'f> {
     /// The elements that a selection takes.
     pub(crate) fn read(self, cx: Context<'f, '_>, selection: &Selection) -> Result<View<'f>> {
         let limits = cx.limits;
-        let heap: Option<Arc<dyn Heap + 'f>> = if has_references(&self.stored) {
+        let heap: Option<Arc<dyn Heap + 'f>> = if self.stored.has_references() {
             Some(Arc::new(References::new(cx, &self.stored)))
         } else if self.stored.has_indirection() {
             Some(Arc::new(GlobalHeap::new(cx.source, cx.sizes, limits, &self.stored)))

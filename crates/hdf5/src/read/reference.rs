@@ -25,17 +25,6 @@ use std::sync::OnceLock;
 /// Of a selection so many parts are shown.
 const SHOWN: usize = 8;
 
-/// Whether elements of a type hold references.
-pub(crate) fn has_references(dtype: &Dtype) -> bool {
-    match dtype {
-        Dtype::Reference(..) => true,
-        Dtype::Struct(s) => s.fields.iter().any(|f| has_references(&f.dtype)),
-        Dtype::Array(a) => has_references(&a.base),
-        Dtype::Vlen(v) => has_references(&v.base),
-        _ => false,
-    }
-}
-
 /// The path of every object of a file by its address, found when first asked for.
 pub(crate) type Paths = OnceLock<HashMap<u64, String>>;
 

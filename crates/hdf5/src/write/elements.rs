@@ -22,7 +22,7 @@ impl<'v> Elements<'v> {
         space: &mut Space,
         limits: &Limits,
     ) -> Result<Elements<'v>> {
-        if has_references(stored) && !is_zero(view)? {
+        if stored.has_references() && !is_zero(view)? {
             let what = format!("elements of {stored} are addresses in the file that they come from");
             return Err(Error::unsupported(what));
         }
@@ -75,17 +75,6 @@ impl<'v> Elements<'v> {
         let address = space.append(&[], ALIGNMENT)?;
         self.pieces(|piece| space.append(piece, 1).map(drop))?;
         Ok(Place::Contiguous { address: Some(address), size: self.view.nbytes() })
-    }
-}
-
-/// Whether elements hold addresses of objects.
-fn has_references(dtype: &Dtype) -> bool {
-    match dtype {
-        Dtype::Reference(..) => true,
-        Dtype::Struct(s) => s.fields.iter().any(|f| has_references(&f.dtype)),
-        Dtype::Array(a) => has_references(&a.base),
-        Dtype::Vlen(v) => has_references(&v.base),
-        _ => false,
     }
 }
 

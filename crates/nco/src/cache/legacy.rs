@@ -6,8 +6,8 @@
 //! | 2.1, 2.2 | packs, and an index that is one pickled dict; `legacy.txt` says `1.` and the protocol |
 //! | 2.3 to 4.1 | packs, and an index of two pickles: the shared mode |
 //!
-//! The directory that is read stays as it is, whatever happens; one made anew where it lies is `upgrade.rs`. Source: nengo 2.0 to 2.3, and directories that they
-//! left.
+//! The directory that is read stays as it is, whatever happens; one made anew where it lies is `upgrade.rs`. Source:
+//! nengo 2.0 to 2.3, and directories that they left.
 
 use super::key::Key;
 use super::store::Place;

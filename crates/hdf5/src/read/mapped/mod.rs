@@ -13,7 +13,6 @@ mod places;
 use super::dataset::Dataset;
 use super::gather::Taken;
 use super::heap::GlobalHeap;
-use super::reference::has_references;
 use super::{Context, others, walk};
 use crate::format::selection::{Slab, Stored, UNLIMITED};
 use crate::format::virtual_mapping::{self, Mapping};
@@ -360,7 +359,7 @@ impl<'o, 'd, 'f, 'l> Copy<'o, 'd, 'f, 'l> {
             .shape()
             .cloned()
             .ok_or_else(|| Error::invalid("source without elements: its dataspace is null"))?;
-        if has_references(dtype) && file != b"." {
+        if dtype.has_references() && file != b"." {
             return Err(Error::unsupported("references in a virtual dataset whose source is another file"));
         }
         if (dtype.has_indirection() || source.stored.has_indirection()) && *dtype != source.stored {
