@@ -30,8 +30,9 @@ fn parts(bytes: &[u8], limits: &Limits) -> Option<usize> {
     black_box(matches!(pickle.get(at("time")?), Item::Float(_)).then_some(())?);
     let mut views = 0;
     for name in ["rmses", "residuals", "rank", "singular_values"] {
-        black_box(pickle.view(at(name)?).ok()?);
-        views += 1;
+        let view = pickle.view(at(name)?);
+        views += usize::from(view.is_ok());
+        black_box(&view);
     }
     Some(views)
 }

@@ -40,9 +40,8 @@ pub(crate) fn merge_equal(arena: &mut Arena<'_>) -> Result<()> {
     let mut merged: Vec<(NodeId, Vec<NodeId>)> = Vec::new();
     {
         let mut numbering = Numbering::new(arena);
-        for i in 0..arena.nodes.len() {
-            let id = NodeId::from_index(i)?;
-            let (links, width) = match arena.node(id) {
+        for (i, node) in arena.nodes.iter().enumerate() {
+            let (links, width) = match *node {
                 Node::Dict(l) | Node::OrderedDict(l) | Node::DefaultDict(l, _) => (l, 2),
                 Node::Set(l) | Node::FrozenSet(l) => (l, 1),
                 _ => continue,
@@ -50,7 +49,7 @@ pub(crate) fn merge_equal(arena: &mut Arena<'_>) -> Result<()> {
             if links.len() > width
                 && let Some(kept) = numbering.merge(arena.links(links), width)
             {
-                merged.push((id, kept));
+                merged.push((NodeId::from_index(i)?, kept));
             }
         }
     }

@@ -139,8 +139,8 @@ const FREE_FIELDS: u64 = 1 << 17;
 impl<'a> Arena<'a> {
     /// An arena with its constants, and room for what a pickle of `input_len` bytes usually holds.
     pub(crate) fn new(input_len: usize, limits: &Limits) -> Arena<'a> {
-        // Memory that is never touched costs nothing; what grows is copied.
-        let guess = (input_len / 12).clamp(16, 1 << 20);
+        // Memory that is never touched costs nothing; what grows is copied. Opcodes of small pickles are short.
+        let guess = (input_len / if input_len < 4096 { 6 } else { 12 }).clamp(16, 1 << 20);
         let mut nodes = Vec::with_capacity(guess);
         nodes.extend([
             Node::None,
