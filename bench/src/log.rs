@@ -1,6 +1,7 @@
 //! Appending to a raw message log: messages gathered and committed, by thousands, by hundreds, one by one, through a
 //! queue, and at the end of a long log beside the start of a short one.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ use crate::Result;
 
 /// Messages in `messages.bin`.
 const MESSAGES: usize = 1000;
+/// What those take in a log, about.
+const WRITTEN: usize = 241_000;
 /// Messages of a long log.
 const LONG: u64 = 10_000_000;
 
@@ -41,14 +44,45 @@ fn append_to(folder: &Path, path: &Path, count: usize, total: usize, sync: Sync)
     Ok(samples)
 }
 
-/// Seconds for one message by thousands, each survived by a prefix when the power is lost; on a disk, where the program
-/// itself lies, and on which file system that is: in memory a sync is no work.
+/// Seconds for one message by thousands, each survived by a prefix when the power is lost, and on which file system
+/// that is: in memory a sync is no work.
 pub(crate) fn ordered(folder: &Path) -> Result<(Vec<f64>, String)> {
-    let program = std::env::current_exe()?.canonicalize()?;
-    let disk = program.parent().ok_or("the program lies nowhere")?;
-    let samples =
-        append_to(folder, &disk.join("hyperslab-bench-ordered.h5"), MESSAGES, 200_000, Sync::Ordered)?;
-    Ok((samples, format!("on {}", file_system(disk)?)))
+    let samples = append_to(folder, &folder.join("ours-ordered.h5"), MESSAGES, 200_000, Sync::Ordered)?;
+    Ok((samples, format!("on {}", file_system(&folder.canonicalize()?)?)))
+}
+
+/// Appending by thousands, in turns with writing as many bytes to another file and nothing else: what new pages cost
+/// changes from run to run, and both sides of a turn pay the same.
+pub(crate) fn append_beside_plain(folder: &Path) -> Result<[Vec<f64>; 2]> {
+    const ROUNDS: usize = 1000;
+    let framed = std::fs::read(folder.join("messages.bin"))?;
+    let messages = split(&framed)?;
+    let (path, plain_path) = (folder.join("ours.h5"), folder.join("plain.bin"));
+    let mut log = LogWriter::create(&path, &options(Sync::None))?;
+    let mut plain = std::fs::File::create(&plain_path)?;
+    let mut written = 0;
+    let mut samples = [Vec::new(), Vec::new()];
+    let [ours, peer] = &mut samples;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        log.append_all(messages.iter().map(|message| (1, *message)))?;
+        log.commit()?;
+        ours.push(start.elapsed().as_secs_f64() / messages.len() as f64);
+        // A message takes its bytes, a heap object's head and padding, an element of 16 bytes and a row of headers.
+        let bytes = vec![1u8; WRITTEN];
+        let start = Instant::now();
+        plain.write_all(&bytes)?;
+        peer.push(start.elapsed().as_secs_f64() / messages.len() as f64);
+        written += bytes.len() as u64;
+    }
+    log.close()?;
+    let size = std::fs::metadata(&path)?.len();
+    if size.abs_diff(written) > written / 10 {
+        return Err(format!("{size} bytes of a log beside {written} plain ones").into());
+    }
+    std::fs::remove_file(plain_path)?;
+    check(&path, ROUNDS * MESSAGES, &messages)?;
+    Ok(samples)
 }
 
 /// The type of a folder's file system and what it lies on.

@@ -48,6 +48,7 @@ fn run(args: &[String]) -> Result<()> {
         "hdf5-packed-hdf5-reader" => return print(hdf5::packed_beside_hdf5_reader(folder)?),
         "hdf5-packed-rust-hdf5" => return print(hdf5::packed_beside_rust_hdf5(folder)?),
         "hdf5-row" => return print_noted(hdf5::row(folder)?),
+        "log-append-plain" => return print(log::append_beside_plain(folder)?),
         "log-append-ordered" => return print_noted(log::ordered(folder)?),
         "packets" => return print_noted(packets::rows(folder, 1)?),
         "packets-all" => return print_noted(packets::rows(folder, 0)?),

@@ -29,42 +29,56 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     let python = venv::current()?;
     run(cargo().args(["build", "--release", "--package", "hyperslab-bench"]))?;
     let ours = target().join("release/hyperslab-bench");
-    let scratch = scratch();
-    remove_dir(&scratch)?;
-    make_dir(&scratch)?;
+    let scratch = Scratch { memory: memory(), disk: target().join(format!("bench-{}", std::process::id())) };
+    for folder in [&scratch.memory, &scratch.disk] {
+        remove_dir(folder)?;
+        make_dir(folder)?;
+    }
     let result = table(&ours, &python, &scratch, args);
-    remove_dir(&scratch)?;
+    for folder in [&scratch.memory, &scratch.disk] {
+        remove_dir(folder)?;
+    }
     let table = result?;
     print!("{table}");
     if args.is_empty() {
         let notes = read(&root().join("bench/notes.md"))?;
-        let text = format!("{}\n{table}\n{notes}", head(&python, &scratch)?);
+        let text = format!("{}\n{table}\n{notes}", head(&python, &scratch.memory)?);
         write(&root().join("docs/benchmarks.md"), &text)?;
     }
     Ok(())
 }
 
-/// Memory-backed where there is such a place: the numbers are about the programs, not about a disk.
-fn scratch() -> PathBuf {
+/// Where the files of a run lie.
+struct Scratch {
+    memory: PathBuf,
+    disk: PathBuf,
+}
+
+/// Memory-backed where there is such a place: most numbers are about the programs, not about a disk.
+fn memory() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let base = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
     base.join(format!("hyperslab-bench-{}", std::process::id()))
 }
 
-fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<String> {
+fn table(ours: &Path, python: &Path, scratch: &Scratch, only: &[String]) -> Result<String> {
     for script in ["data.py", "hdf5_data.py"] {
-        run(command(python).arg("-B").arg(root().join("bench/peers").join(script)).arg(scratch))?;
+        run(command(python).arg("-B").arg(root().join("bench/peers").join(script)).arg(&scratch.memory))?;
     }
-    run(command(ours).arg("prepare").arg(scratch))?;
+    run(command(ours).arg("prepare").arg(&scratch.memory))?;
+    let messages = "messages.bin";
+    std::fs::copy(scratch.memory.join(messages), scratch.disk.join(messages))
+        .map_err(|e| format!("cannot copy {messages} to {}: {e}", scratch.disk.display()))?;
     let mut text = String::from(
         "| what | ours | peer | peer's | time, ours / peer's | goal | met |\n|---|---|---|---|---|---|---|\n",
     );
     let mut heavy: HashMap<(&str, &str), f64> = HashMap::new();
     for row in rows::all().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)) {
         let (mut mine, mut theirs, mut note) = (Vec::new(), Vec::new(), None);
+        let folder = if row.on_disk { &scratch.disk } else { &scratch.memory };
         let known = row.script.and_then(|s| heavy.get(&s)).copied();
         for _ in 0..if row.heavy { HEAVY_ROUNDS } else { ROUNDS } {
-            let round = samples(command(ours).arg(row.name).arg(scratch))?;
+            let round = samples(command(ours).arg(row.name).arg(folder))?;
             mine.push(median(round.samples)?);
             note = round.note;
             theirs.push(median(match row.script {
@@ -74,7 +88,7 @@ fn table(ours: &Path, python: &Path, scratch: &Path, only: &[String]) -> Result<
                     let mut peer = command(python);
                     // A numpy on the kernels chosen for older builds would be a slower peer than it is.
                     peer.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
-                    peer.arg("-B").arg(root().join("bench/peers").join(script)).arg(operation).arg(scratch);
+                    peer.arg("-B").arg(root().join("bench/peers").join(script)).arg(operation).arg(folder);
                     samples(&mut peer)?.samples
                 }
             })?);
@@ -172,7 +186,7 @@ print(f'Python {sys.version.split()[0]}, numpy {numpy.__version__}, h5py {h5py._
          Written by `cargo xtask bench`; the one place where speed is claimed. Do not edit.\n\n\
          Each row is one run of us and one of the peer in turns, {ROUNDS} rounds, on the same data: medians over\n\
          rounds of each round's median ({HEAVY_ROUNDS} rounds where one operation takes a second). Times drift on shared machines; the ratios are what to trust. All files, the\n\
-         message log of both sides included, lie in {place}, warm, except where a row says otherwise; what is timed for a file includes opening and\n\
+         message log of both sides included, lie in {place}, warm; where a row says \"on the disk\", both sides' lie where our program does. What is timed for a file includes opening and\n\
          closing it. A log append by larpix-control opens and closes the file each time, as its `to_rawfile` does.\n\n\
          - date: {}, commit {}\n",
         machine::today(),

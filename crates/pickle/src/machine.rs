@@ -53,7 +53,9 @@ impl<'a> Machine<'a> {
             arena: Arena::new(input.len(), limits),
             stack: Vec::with_capacity(32),
             marks: Vec::with_capacity(8),
-            memo: Memo::with_capacity((input.len() / if input.len() < 4096 { 12 } else { 24 }).clamp(8, 1 << 20)),
+            memo: Memo::with_capacity(
+                (input.len() / if input.len() < 4096 { 12 } else { 24 }).clamp(8, 1 << 20),
+            ),
             encoded: HashMap::new(),
             protocol: 0,
             policy,

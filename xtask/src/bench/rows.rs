@@ -15,6 +15,8 @@ pub(super) struct Row {
     pub(super) script: Option<(&'static str, &'static str)>,
     pub(super) unit: Unit,
     pub(super) goal: Goal,
+    /// Files lie on the disk where our program does, for both sides, and not in memory.
+    pub(super) on_disk: bool,
     /// One operation takes a second and more: fewer rounds, and the peer is timed once for all rows that name it.
     pub(super) heavy: bool,
 }
@@ -27,6 +29,7 @@ const ROW: Row = Row {
     script: None,
     unit: Unit::Seconds,
     goal: Goal::Ratio(1.0),
+    on_disk: false,
     heavy: false,
 };
 

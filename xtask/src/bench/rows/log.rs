@@ -5,11 +5,12 @@ use super::{Goal, ROW, Row, Unit};
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: "log-append",
-        what: "append 206 B messages by thousands to a raw message log",
+        what: "append 206 B messages by thousands to a raw message log on the disk",
         peer: "larpix-control `to_rawfile`, by thousands",
         script: Some(("log.py", "append-1000")),
         unit: Unit::Messages,
         goal: Goal::Rate(8e6),
+        on_disk: true,
         ..ROW
     },
     Row {
@@ -18,6 +19,7 @@ pub(super) const ROWS: &[Row] = &[
         peer: "larpix-control, as a ratio",
         script: Some(("log.py", "append-1000")),
         goal: Goal::Ratio(1.0 / 30.0),
+        on_disk: true,
         ..ROW
     },
     Row {
@@ -27,11 +29,20 @@ pub(super) const ROWS: &[Row] = &[
         script: Some(("log.py", "held-1000")),
         unit: Unit::Messages,
         goal: Goal::Rate(8e6),
+        on_disk: true,
+        ..ROW
+    },
+    Row {
+        name: "log-append-plain",
+        what: "the same to a log in memory",
+        peer: "a plain write of as many bytes to another file there",
+        unit: Unit::Messages,
+        goal: Goal::Ratio(2.0),
         ..ROW
     },
     Row {
         name: "log-append-hundred",
-        what: "append by hundreds",
+        what: "append by hundreds, in memory",
         peer: "larpix-control `to_rawfile`, by hundreds",
         script: Some(("log.py", "append-100")),
         unit: Unit::Messages,
@@ -67,11 +78,12 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "log-append-ordered",
-        what: "append by thousands, ordered sync, on the disk where the program lies",
+        what: "append by thousands, ordered sync, on the disk",
         peer: "larpix-control `to_rawfile`, by thousands, which never syncs",
         script: Some(("log.py", "append-1000")),
         unit: Unit::Messages,
         goal: Goal::Rate(500e3),
+        on_disk: true,
         ..ROW
     },
     Row {
@@ -90,6 +102,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: Unit::Messages,
         goal: Goal::Ratio(1.0 / 100.0),
         heavy: true,
+        ..ROW
     },
     Row {
         name: "log-read",

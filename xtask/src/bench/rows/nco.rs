@@ -37,9 +37,10 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "nco-pack",
-        what: "write one of 1,000 objects of 8 KiB to a new pack, gathered to 256 KiB",
+        what: "write one of 1,000 objects of 8 KiB to a new pack on the disk, gathered to 256 KiB",
         peer: "`nengo.utils.nco.write`",
         script: Some(("nco.py", "pack")),
+        on_disk: true,
         goal: Goal::AtMost(6e-6),
         ..ROW
     },
@@ -48,6 +49,7 @@ pub(super) const ROWS: &[Row] = &[
         what: "the same with key, time and checksums",
         peer: "`nengo.utils.nco.write`",
         script: Some(("nco.py", "pack")),
+        on_disk: true,
         goal: Goal::AtMost(8e-6),
         ..ROW
     },
