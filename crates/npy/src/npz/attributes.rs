@@ -38,6 +38,11 @@ impl All {
         self.paths.keys().map(String::as_str)
     }
 
+    /// Whether a path has attributes.
+    pub fn has(&self, path: &str) -> bool {
+        self.paths.contains_key(path)
+    }
+
     pub(super) fn into_paths(self) -> Map<String, Json> {
         self.paths
     }

@@ -41,6 +41,7 @@ use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, Source, Val
 use member::{DEFLATED, Member};
 use rayon::prelude::*;
 use std::cell::RefCell;
+use std::sync::OnceLock;
 
 /// How many bytes of a member are looked at for its header.
 const HEAD: u64 = 128;
@@ -53,6 +54,8 @@ const WHOLE: u64 = 1 << 20;
 pub struct Npz<S> {
     source: S,
     directory: Directory,
+    /// The attributes of every node once they were asked for, `None` where there are none of our form.
+    attributes: OnceLock<Option<attributes::All>>,
 }
 
 impl<S: Source> Npz<S> {
@@ -63,7 +66,7 @@ impl<S: Source> Npz<S> {
     /// several parts, `Limit`, `Io`.
     pub fn open(source: S, limits: &Limits) -> Result<Npz<S>> {
         let directory = directory::read(&source, limits).map_err(|e| dense::named(e, &source))?;
-        Ok(Npz { source, directory })
+        Ok(Npz { source, directory, attributes: OnceLock::new() })
     }
 
     /// Where the bytes come from.
@@ -234,6 +237,15 @@ impl<S: Source> Npz<S> {
         let bytes = self.member(entry, limits).and_then(|m| m.content(limits));
         attributes::parse(&bytes.map_err(|e| self.about(e, entry))?, limits).map_err(|e| self.about(e, entry))
     }
+
+    /// The same, parsed once: every member may be asked for its own.
+    fn known(&self, limits: &Limits) -> Result<Option<&attributes::All>> {
+        if self.attributes.get().is_none() {
+            // Another thread may have been first.
+            let _ = self.attributes.set(self.metadata(limits)?);
+        }
+        Ok(self.attributes.get().and_then(Option::as_ref))
+    }
 }
 
 /// Parses a header. Arrays of one archive mostly have the same one: what this thread parsed last is not parsed again.
@@ -271,7 +283,7 @@ impl<S: Source> Container for Npz<S> {
     fn nodes(&self, path: &str, _depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
         let below = path.trim_matches('/');
         // Damaged metadata is an unreadable member in the listing, not the end of it.
-        let metadata = self.metadata(limits).unwrap_or_default();
+        let metadata = self.known(limits).unwrap_or_default();
         // PATH is a member's key; what lies below it is meant only where there is no such member.
         let exact = self.directory.find_key(path).or_else(|| self.directory.find_key(below));
         let exact = exact.filter(|e| !below.is_empty() && !self.is_folder(e)).map(|e| self.directory.key(e));
@@ -292,7 +304,7 @@ impl<S: Source> Container for Npz<S> {
             .collect();
         let mut out: Vec<Node> =
             listed.par_iter().with_min_len(256).map(|entry| self.node(entry, limits)).collect();
-        if let Some(all) = &metadata {
+        if let Some(all) = metadata {
             for path in all.paths().filter(|p| !p.is_empty() && inside(p)) {
                 if self.entry(path).is_err() && !out.iter().any(|n| n.path == path) {
                     out.push(Node::new(path, NodeKind::Group));
@@ -335,12 +347,10 @@ impl<S: Source> Container for Npz<S> {
     fn attributes(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Value)>> {
         let exact = self.directory.find_key(path).filter(|e| !self.is_folder(e));
         let path = exact.map_or(path.trim_matches('/'), |e| self.directory.key(e));
-        let metadata = self.metadata(limits)?;
-        let known = metadata.as_ref().is_some_and(|all| all.paths().any(|p| p == path));
-        if !path.is_empty()
-            && !known
-            && !self.directory.entries().iter().any(|e| self.directory.key(e).trim_end_matches('/') == path)
-        {
+        let metadata = self.known(limits)?;
+        let is_member =
+            || self.directory.find_key(path).or_else(|| self.directory.find_key(&format!("{path}/"))).is_some();
+        if !path.is_empty() && !metadata.is_some_and(|all| all.has(path)) && !is_member() {
             return Err(Error::usage("no such member").object(path));
         }
         match metadata {
