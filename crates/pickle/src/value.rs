@@ -21,6 +21,10 @@ const VALUES_PER_BYTE: u64 = 2;
 /// How many times more bytes than the pickle a tree may have.
 const GROWTH: u64 = 4;
 
+/// How many values one counts as that is only described, or is an array: names, parts and shapes take memory, too, and
+/// a reference to one takes two bytes of the pickle.
+const HEAVY: u64 = 12;
+
 /// The name of the value that stands where a value holds itself.
 pub const CYCLE: &str = "recursive reference";
 
@@ -82,11 +86,17 @@ struct Walk<'p, 'a, 'l> {
 
 impl Walk<'_, '_, '_> {
     fn value(&mut self, id: NodeId) -> Result<Value> {
-        self.values = self.values.checked_sub(1).ok_or_else(too_large)?;
         self.uncounted += 1;
         if self.uncounted == 4096 {
             self.limits.count_objects(std::mem::take(&mut self.uncounted))?;
         }
+        let value = self.made(id)?;
+        let weight = if matches!(value, Value::Opaque(_) | Value::Array(_)) { HEAVY } else { 1 };
+        self.values = self.values.checked_sub(weight).ok_or_else(too_large)?;
+        Ok(value)
+    }
+
+    fn made(&mut self, id: NodeId) -> Result<Value> {
         Ok(match self.pickle.get(id) {
             Item::None => Value::Null,
             Item::Bool(b) => Value::Bool(b),

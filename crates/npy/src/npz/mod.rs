@@ -348,8 +348,9 @@ impl<S: Source> Container for Npz<S> {
         let exact = self.directory.find_key(path).filter(|e| !self.is_folder(e));
         let path = exact.map_or(path.trim_matches('/'), |e| self.directory.key(e));
         let metadata = self.known(limits)?;
-        let is_member =
-            || self.directory.find_key(path).or_else(|| self.directory.find_key(&format!("{path}/"))).is_some();
+        let is_member = || {
+            self.directory.find_key(path).or_else(|| self.directory.find_key(&format!("{path}/"))).is_some()
+        };
         if !path.is_empty() && !metadata.is_some_and(|all| all.has(path)) && !is_member() {
             return Err(Error::usage("no such member").object(path));
         }
