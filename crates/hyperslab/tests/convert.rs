@@ -177,6 +177,24 @@ fn trees_keep_their_groups_and_attributes() {
 }
 
 #[test]
+fn arrays_that_numpy_lacks_are_left_out_and_the_others_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let log = testing::fixture("larpix/generated_once_2.0.h5");
+    let input = open(&log).unwrap();
+    let e = convert(&*input, &Place::default(), dir.join("x.npz"), vec![], &options("x")).unwrap_err();
+    assert_eq!(e.kind(), Kind::Unsupported);
+    assert!(e.to_string().contains("--allow-loss"), "{e}");
+    let leave = ConvertOptions { allow_loss: true, ..options("x") };
+    let done = convert(&*input, &Place::default(), dir.join("x.npz"), vec![], &leave).unwrap();
+    assert!(done.lost.iter().any(|l| l.contains("msgs") && l.contains("sequences")), "{:?}", done.lost);
+    let kept = open(dir.join("x.npz")).unwrap();
+    let kept = kept.nodes("", None, false, &Limits::default()).unwrap();
+    assert!(kept.iter().any(|n| n.path == "msg_headers"));
+    assert!(!kept.iter().any(|n| n.path == "msgs"));
+}
+
+#[test]
 fn part_of_an_array() {
     let dir = tempfile::tempdir().unwrap();
     let grid = testing::fixture("demo/jacksboro_fault_dem.npz");

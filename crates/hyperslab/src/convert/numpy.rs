@@ -36,6 +36,25 @@ pub(super) fn storable<'a>(
     }
 }
 
+/// Why elements of a type can be written under no type of NumPy's, losing nothing or something.
+pub(super) fn unwritable(dtype: &Dtype) -> Option<String> {
+    fn inner(dtype: &Dtype) -> Option<&'static str> {
+        match dtype {
+            Dtype::Vlen(_) => Some("sequences of any length"),
+            Dtype::VlenString(_) => Some("text of any length inside its elements"),
+            Dtype::Reference(..) => Some("references, which mean nothing outside their file"),
+            Dtype::Struct(s) => s.fields.iter().find_map(|f| inner(&f.dtype)),
+            Dtype::Array(a) => inner(&a.base),
+            _ => None,
+        }
+    }
+    match dtype {
+        // As elements they become text of one length.
+        Dtype::VlenString(_) => None,
+        dtype => inner(dtype).map(|what| format!("an array of {dtype} holds {what}")),
+    }
+}
+
 /// NumPy's type of the same bytes, when `dtype` is none.
 fn nearest(dtype: &Dtype, lost: &mut Option<String>) -> Result<Option<Dtype>> {
     let mut lose = |what: &str| {

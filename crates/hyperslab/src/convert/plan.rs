@@ -1,7 +1,8 @@
 //! What of a container goes where in another; nothing is read but the listing, nothing is written.
 
-use super::ConvertOptions;
+use super::{ConvertOptions, numpy};
 use crate::create::Output;
+use crate::objects;
 use crate::target::{Place, bare, relative};
 use crate::{Container, Dtype, Error, LinkTo, Node, NodeKind, Result, Shape, Value, ls};
 
@@ -100,6 +101,15 @@ impl Plan {
                 let (Some(dtype), Some(shape)) = (node.dtype, node.shape) else {
                     return self.lose(&node.path, "an array without elements or shape is not carried over");
                 };
+                // A file for one array has nothing left without it: there writing it is refused.
+                let pickled = output == Output::Npz && objects::is_storable(&dtype);
+                if (output == Output::Npz || self.pack)
+                    && !(pickled && options.objects)
+                    && let Some(why) = numpy::unwritable(&dtype)
+                {
+                    let way = if pickled { "; --objects keeps them as Python's" } else { "" };
+                    return self.lose(&node.path, format!("{why}{way}"));
+                }
                 let itself = inside.is_empty() && !bare(&place.path).is_empty();
                 let (to, member) = match (node.member.take(), output) {
                     (Some(member), Output::Npz) => {
