@@ -1,4 +1,4 @@
-"""h5py: HDF5 files opened, read, listed."""
+"""h5py: HDF5 files opened, read, listed, written."""
 
 import os
 
@@ -54,6 +54,17 @@ def listed(name):
     return operation
 
 
+def write_packed(folder):
+    array = np.load(os.path.join(folder, "f32.npy"))
+    path = os.path.join(folder, "write-packed-h5py.h5")
+
+    def run():
+        with h5py.File(path, "w") as f:
+            f.create_dataset("x", data=array, chunks=(1, *array.shape[1:]), shuffle=True, compression=4)
+
+    return _time.samples(run, smallest=3)
+
+
 _time.main({
     "attribute": attribute,
     "read-large": read("large.h5"),
@@ -61,4 +72,5 @@ _time.main({
     "row": read("rows.h5", np.s_[54_321]),
     "list": listed("many.h5"),
     "list-v18": listed("many-v18.h5"),
+    "write-packed": write_packed,
 })

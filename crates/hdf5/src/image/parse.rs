@@ -11,12 +11,35 @@ use crate::format::object_header::{Prefix, SHARED};
 use crate::format::superblock::{LEN_V2, SIGNATURE, Superblock};
 use crate::format::{Cursor, Sizes};
 use crate::read::{File, MOST_PACKED};
+use bytes::Bytes;
 use hyperslab_core::dtype::Element;
 use hyperslab_core::view::Buffer;
 use hyperslab_core::{Container, Dtype, Error, Limits, NodeKind, Result, Selection, Shape, View};
 
 /// What an image may take, however small it is: it may hold an array that was never written. A fuzzer has less time.
 const ALWAYS: u64 = if cfg!(fuzzing) { 16 << 20 } else { 1 << 30 };
+
+/// Whether elements are handed out where they lie in the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Elements {
+    /// Where they lie, if they can be used there; a copy otherwise.
+    #[default]
+    Either,
+    /// Where they lie, at whatever address in memory that is, so that [`View::as_slice`] may refuse them. Elements that
+    /// do not lie in the image as they are (chunked, compact, never written) are an error.
+    Borrowed,
+    /// A copy, even where a view would do.
+    Copied,
+}
+
+/// What [`deserialize_with`] is to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeserializeOptions<'n> {
+    /// The dataset, by its name in the root group or its path; the only one there unless this says which.
+    pub name: Option<&'n str>,
+    /// Whether a view is wanted, or a copy.
+    pub elements: Elements,
+}
 
 /// The array of an image that holds one dataset: a view of the image where the elements lie in it ready to use,
 /// a copy otherwise (chunked, compact, never written, or misaligned in memory).
@@ -25,7 +48,7 @@ const ALWAYS: u64 = if cfg!(fuzzing) { 16 << 20 } else { 1 << 30 };
 /// `Invalid` for damage, `Unsupported`; `Limit` for more than a gigabyte that the image is too small to hold, nearly all
 /// of which would be fill values; `Usage` when the root group does not hold exactly one dataset.
 pub fn deserialize(image: &[u8]) -> Result<View<'_>> {
-    find(image, None)
+    find(image, None, Elements::Either)
 }
 
 /// As [`deserialize`], of the dataset with this name in the root group or this path.
@@ -33,7 +56,27 @@ pub fn deserialize(image: &[u8]) -> Result<View<'_>> {
 /// # Errors
 /// As [`deserialize`].
 pub fn deserialize_named<'a>(image: &'a [u8], name: &str) -> Result<View<'a>> {
-    find(image, Some(name))
+    find(image, Some(name), Elements::Either)
+}
+
+/// As [`deserialize`], of a certain dataset, insisting on a view or a copy.
+///
+/// # Errors
+/// As [`deserialize`]; `Usage` when a view is insisted on and the elements do not lie in the image as they are.
+pub fn deserialize_with<'a>(image: &'a [u8], options: &DeserializeOptions<'_>) -> Result<View<'a>> {
+    find(image, options.name, options.elements)
+}
+
+/// As [`deserialize_with`], of counted bytes: a view keeps them alive.
+///
+/// # Errors
+/// As [`deserialize_with`].
+pub fn deserialize_shared(image: &Bytes, options: &DeserializeOptions<'_>) -> Result<View<'static>> {
+    let view = find(image, options.name, options.elements)?;
+    match view.bytes().and_then(|bytes| inside(image, bytes)).filter(|_| view.is_view()) {
+        Some(range) => View::new(view.dtype().clone(), view.shape().clone(), image.slice(range)),
+        None => view.into_owned(),
+    }
 }
 
 /// As [`deserialize`], for elements that are used as `T`: the bytes are in this machine's order and aligned, so
@@ -42,7 +85,7 @@ pub fn deserialize_named<'a>(image: &'a [u8], name: &str) -> Result<View<'a>> {
 /// # Errors
 /// As [`deserialize`]; `Usage` when the elements differ from `T` in more than byte order.
 pub fn deserialize_as<T: Element>(image: &[u8]) -> Result<View<'_>> {
-    let view = find(image, None)?;
+    let view = find(image, None, Elements::Either)?;
     if *view.dtype() == T::DTYPE {
         return Ok(view);
     }
@@ -50,12 +93,12 @@ pub fn deserialize_as<T: Element>(image: &[u8]) -> Result<View<'_>> {
     View::new(T::DTYPE, view.shape().clone(), Buffer::copy_of(bytemuck::cast_slice(&values)))
 }
 
-fn find<'a>(image: &'a [u8], name: Option<&str>) -> Result<View<'a>> {
-    let Some(p) = plain(image, name)? else { return general(image, name) };
+fn find<'a>(image: &'a [u8], name: Option<&str>, wanted: Elements) -> Result<View<'a>> {
+    let Some(p) = plain(image, name)? else { return general(image, name, wanted) };
     let space = Dataspace::parse(p.space.body, Sizes::STANDARD, p.space.offset)?;
     let dtype = datatype::parse(p.dtype.body, Sizes::STANDARD, p.dtype.offset)?;
-    if space.kind == dataspace::Kind::Null || dtype.has_indirection() {
-        return general(image, name);
+    if space.kind == dataspace::Kind::Null || dtype.has_indirection() || dtype.has_references() {
+        return general(image, name, wanted);
     }
     let (bytes, have) = (p.data, p.data.len() as u64);
     let need = space.dims.bytes(dtype.itemsize())?;
@@ -65,17 +108,18 @@ fn find<'a>(image: &'a [u8], name: Option<&str>) -> Result<View<'a>> {
             .reading("data layout")
             .at(p.at));
     }
-    plain_view(dtype, space.dims, bytes)
+    plain_view(dtype, space.dims, bytes, wanted)
 }
 
-/// A view of the bytes where they are aligned for their elements, of a copy otherwise.
+/// A view of the bytes where that is wanted, or they are aligned for their elements; of a copy otherwise.
 #[inline(always)]
-fn plain_view(dtype: Dtype, shape: Shape, bytes: &[u8]) -> Result<View<'_>> {
-    if (bytes.as_ptr() as usize).is_multiple_of(alignment(&dtype)) {
-        View::new(dtype, shape, bytes)
-    } else {
-        View::new(dtype, shape, Buffer::copy_of(bytes))
-    }
+fn plain_view(dtype: Dtype, shape: Shape, bytes: &[u8], wanted: Elements) -> Result<View<'_>> {
+    let view = match wanted {
+        Elements::Either => (bytes.as_ptr() as usize).is_multiple_of(alignment(&dtype)),
+        Elements::Borrowed => true,
+        Elements::Copied => false,
+    };
+    if view { View::new(dtype, shape, bytes) } else { View::new(dtype, shape, Buffer::copy_of(bytes)) }
 }
 
 /// What an element's scalars want of their address.
@@ -89,6 +133,8 @@ fn alignment(dtype: &Dtype) -> usize {
             n @ (2 | 4 | 8) => n.into(),
             _ => 1,
         },
+        Dtype::Datetime(..) | Dtype::Timedelta(..) => 8,
+        Dtype::Unicode(..) => 4,
         Dtype::Enum(e) => alignment(&Dtype::Int(e.base)),
         Dtype::Array(a) => alignment(&a.base),
         _ => 1,
@@ -118,7 +164,7 @@ fn plain<'a>(image: &'a [u8], name: Option<&str>) -> Result<Option<Plain<'a>>> {
         return Ok(None);
     }
     let s = Superblock::parse(image, 0)?;
-    if s.sizes != Sizes::STANDARD || s.base != 0 || s.extension.is_some() {
+    if s.sizes != Sizes::STANDARD || s.base != 0 || s.extension.is_some() || s.flags != 0 {
         return Ok(None);
     }
     let Some(file) = usize::try_from(s.end).ok().and_then(|end| image.get(..end)) else {
@@ -150,7 +196,7 @@ fn plain<'a>(image: &'a [u8], name: Option<&str>) -> Result<Option<Plain<'a>>> {
         *slot = Part { body: m.body, offset: m.offset };
     }
     // Anything but contiguous elements that were written is the general reader's.
-    let (Some(&[3 | 4, 1]), 18, 1.., 1..) =
+    let (Some(&[3..=5, 1]), 18, 1.., 1..) =
         (layout.body.first_chunk::<2>(), layout.body.len(), space.offset, dtype.offset)
     else {
         return Ok(None);
@@ -215,7 +261,7 @@ fn span(at: u64, len: u64) -> Option<(usize, usize)> {
 
 /// Any other file: through the general reader.
 #[cold]
-fn general<'a>(image: &'a [u8], name: Option<&str>) -> Result<View<'a>> {
+fn general<'a>(image: &'a [u8], name: Option<&str>, wanted: Elements) -> Result<View<'a>> {
     let most = (image.len() as u64).saturating_mul(MOST_PACKED).clamp(ALWAYS, 8 << 30);
     let limits = Limits::new(most, 16 << 20, 64);
     let file = File::from_image(image)?;
@@ -224,16 +270,29 @@ fn general<'a>(image: &'a [u8], name: Option<&str>) -> Result<View<'a>> {
         None => only_array(&file, &limits)?,
     };
     let view = file.read(&path, &Selection::ALL, &limits)?;
-    // What lies in the image is a view of the image, not of the file that was opened over it.
-    if view.is_view()
-        && let Some(bytes) = view.bytes()
-        && let Some(range) = inside(image, bytes)
-        && !view.dtype().has_indirection()
-    {
-        let (dtype, shape) = (view.dtype().clone(), view.shape().clone());
-        return plain_view(dtype, shape, image.get(range).unwrap_or_default());
+    if view.dtype().has_indirection() || view.dtype().has_references() {
+        let e =
+            Error::unsupported(format!("elements of {}, which point elsewhere in the image", view.dtype()));
+        return Err(e.object(path).hint("open the image with 'File::from_image'"));
     }
-    view.into_owned()
+    // What lies in the image is a view of the image, not of the file that was opened over it.
+    let lies = view.bytes().filter(|_| view.is_view()).and_then(|bytes| inside(image, bytes));
+    // Nothing lies anywhere.
+    let lies = lies.or_else(|| view.is_empty().then_some(0..0));
+    let (dtype, shape) = (view.dtype().clone(), view.shape().clone());
+    match lies {
+        Some(range) => {
+            if !range.is_empty() {
+                file.check_apart(&path, &(range.start as u64..range.end as u64))?;
+            }
+            plain_view(dtype, shape, image.get(range).unwrap_or_default(), wanted)
+        }
+        None if wanted == Elements::Borrowed => {
+            let e = Error::usage("the elements do not lie in the image as they are");
+            Err(e.object(path).hint("let them be copied"))
+        }
+        None => view.into_owned(),
+    }
 }
 
 /// The path of the one array in the root group.

@@ -77,6 +77,11 @@ impl<'s> Based<'s> {
         Ok(())
     }
 
+    /// The underlying source, from its first byte.
+    pub(crate) fn whole(&self) -> &dyn Source {
+        &*self.inner
+    }
+
     /// Where offset 0 lies in the underlying source.
     pub(crate) fn base(&self) -> u64 {
         self.base

@@ -36,6 +36,8 @@ mod tests;
 
 use crate::filter::Registry;
 use crate::format::Sizes;
+use crate::format::message::kind;
+use crate::format::message::layout::Layout;
 use crate::format::superblock::{MAX_LEN, SIGNATURE, Superblock};
 use crate::numpy_types;
 use based::Based;
@@ -43,7 +45,7 @@ use cache::ChunkCache;
 use dataset::Dataset;
 pub(crate) use dataset::MOST_PACKED;
 use hyperslab_core::source::{FileSource, SliceSource};
-use hyperslab_core::{Error, Limits, Result, ResultExt, Selection, Source, Value, View};
+use hyperslab_core::{Error, Limits, Node, Result, ResultExt, Selection, Source, Value, View};
 pub use others::Follow;
 use others::Others;
 use reference::Paths;
@@ -252,6 +254,59 @@ impl<'s> File<'s> {
         });
         let found = found.map_err(self.place(path))?;
         Ok(found.map(|r| r.start + base..r.end + base))
+    }
+
+    /// Every node with its attributes, parents first, and the address of its header where it is an object.
+    ///
+    /// # Errors
+    /// `Unsupported` for names that are no text.
+    pub(crate) fn objects(&self, limits: &Limits) -> Result<Vec<(Node, Option<u64>)>> {
+        let nodes = walk::nodes_at(self, "/", None, true, limits)?;
+        match nodes.iter().find(|(node, _)| names::escaped(&node.path).is_some()) {
+            Some((node, _)) => Err(Error::unsupported("a name that is no text").object(node.path.as_str())),
+            None => Ok(nodes),
+        }
+    }
+
+    /// All bytes, those before the superblock included, and where the file ends in them.
+    pub(crate) fn extent(&self) -> Result<(&dyn Source, u64)> {
+        let stated = self.superblock.end.saturating_sub(self.superblock.base);
+        let end = stated.min(self.source.len()?).saturating_add(self.source.base());
+        Ok((self.source.whole(), end))
+    }
+
+    /// Checks what must hold of elements of a dataset before somebody uses them where they lie, in bytes of the
+    /// source: they end before the file does and overlap neither the superblock nor the header that describes them,
+    /// which says once what they are.
+    pub(crate) fn check_apart(&self, path: &str, elements: &Range<u64>) -> Result<()> {
+        let limits = Limits::default();
+        let cx = self.context(&limits);
+        let base = self.source.base();
+        let end = base.saturating_add(self.superblock.end.saturating_sub(self.superblock.base));
+        let invalid = |what: String| Err(Error::invalid(what).at(elements.start).object(path));
+        if elements.end > end && !self.is_live() {
+            return invalid(format!("elements end at {}, behind the file's end at {end}", elements.end));
+        }
+        let (object, _) = walk::resolve(cx, path).map_err(self.place(path))?;
+        for kind in [kind::DATASPACE, kind::DATATYPE, kind::LAYOUT] {
+            if object.messages().filter(|m| m.kind == kind).count() != 1 {
+                return invalid(format!("several messages of kind {kind:#x} describe the elements"));
+            }
+        }
+        let len = elements.end.saturating_sub(elements.start);
+        if let Some(m) = object.first(kind::LAYOUT)
+            && let Ok(Layout::Contiguous { size: Some(size), .. }) = Layout::parse(m.body, cx.sizes, m.offset)
+            && size != len
+        {
+            return invalid(format!("{size} bytes for elements that take {len}"));
+        }
+        let header = object.ranges().map(|r| r.start.saturating_add(base)..r.end.saturating_add(base));
+        for taken in header.chain(std::iter::once(base..base.saturating_add(self.superblock.len()))) {
+            if elements.start < taken.end && taken.start < elements.end {
+                return invalid(format!("elements overlap the structures at {}", taken.start));
+            }
+        }
+        Ok(())
     }
 
     /// The attributes of an object, in stored order.

@@ -44,6 +44,11 @@ impl<'f> Object<'f> {
         if prefix.len() > first.len() as u64 {
             first = cx.source.bytes_at(address, prefix.len(), cx.limits)?;
         }
+        let len = usize::try_from(prefix.len()).unwrap_or(usize::MAX);
+        match &mut first {
+            Cow::Borrowed(b) => *b = b.get(..len).unwrap_or(b),
+            Cow::Owned(v) => v.truncate(len),
+        }
         cx.source.saw(address, prefix.len(), "object header");
         let mut object = Object { address, chunks: SmallVec::new(), messages: SmallVec::new() };
         let mut more = Vec::new();
@@ -106,6 +111,11 @@ impl<'f> Object<'f> {
                 offset: base.saturating_add(s.range.start as u64),
             })
         })
+    }
+
+    /// Where the chunks of its header lie.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<u64>> {
+        self.chunks.iter().map(|(bytes, base)| *base..base.saturating_add(bytes.len() as u64))
     }
 
     /// Whether there is a message of a kind.

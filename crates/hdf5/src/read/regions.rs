@@ -8,9 +8,9 @@ use super::dataset::Dataset;
 use super::group::{Entry, To};
 use super::object::Object;
 use super::{Context, File, attribute, extension, group, walk};
-use crate::format::superblock::{SWMR, WRITING};
+use crate::format::superblock::{SWMR, WRITING, taken_while_open};
 use hyperslab_core::walk::{Region, Seen, Visit};
-use hyperslab_core::{Error, Kind, Limits, Result, Selection};
+use hyperslab_core::{Error, Kind, Limits, Result, Selection, Source};
 use std::collections::HashSet;
 
 /// Hands out the regions; see [`Container::walk`](hyperslab_core::Container::walk).
@@ -29,6 +29,14 @@ pub(crate) fn walk(file: &File<'_>, limits: &Limits, visit: Visit<'_>) -> Result
         let e = e.hint("libhdf5 opens it for SWMR readers at the most; its 'h5clear -s' takes the mark away");
         (regions.visit)(Seen::Damage(e))?;
     }
+    let first = watched.source.bytes_at(0, superblock.len().min(watched.source.len()?), limits)?;
+    if superblock.version >= 2 && taken_while_open(&first) {
+        let e = Error::invalid("checksum of a file that is marked as open, without that mark");
+        let e = e.reading("superblock").at(base);
+        let e = e.hint("the image of an open file, as libhdf5 before 2.0 takes it and does not open it again; 'slab repack' makes a sound file of it");
+        (regions.visit)(Seen::Damage(e))?;
+    }
+    drop(first);
     let cx = watched.context(limits);
     regions.read("", || {
         extension::driver(cx, &superblock);

@@ -1,4 +1,4 @@
-//! HDF5: images, opening, reading, listing.
+//! HDF5: images, opening, reading, listing, writing.
 
 use super::{Goal, ROW, Row};
 
@@ -41,6 +41,30 @@ pub(super) const ROWS: &[Row] = &[
         peer: "h5py `File(BytesIO(), 'w')`, `create_dataset`, `getvalue`",
         script: Some(("image.py", "write-bytesio")),
         goal: Goal::Ratio(1.0),
+        ..ROW
+    },
+    Row {
+        name: "image-parts",
+        what: "the header of an image of 1000x500 f64, to be sent before the array's own bytes",
+        peer: "h5py `File.in_memory()`, `create_dataset`, `get_file_image`",
+        script: Some(("image.py", "write-in-memory")),
+        goal: Goal::AtMost(2.5e-6),
+        ..ROW
+    },
+    Row {
+        name: "image-parts-sized",
+        what: "the header for 1 GB",
+        peer: "the same for 1 kB",
+        script: None,
+        goal: Goal::Ratio(1.2),
+        ..ROW
+    },
+    Row {
+        name: "image-view-sized",
+        what: "image of 1 GB: bytes to a checked view",
+        peer: "the same of 1 kB",
+        script: None,
+        goal: Goal::Ratio(1.2),
         ..ROW
     },
     Row {
@@ -121,6 +145,22 @@ pub(super) const ROWS: &[Row] = &[
         peer: "h5py",
         script: Some(("hdf5.py", "row")),
         goal: Goal::Ratio(1.0),
+        ..ROW
+    },
+    Row {
+        name: "hdf5-write",
+        what: "100 MB of f64 to a new HDF5 file, contiguous",
+        peer: "a plain write of the bytes to a new file",
+        script: None,
+        goal: Goal::Ratio(1.0 / 0.95),
+        ..ROW
+    },
+    Row {
+        name: "hdf5-write-packed",
+        what: "16 MB of f32 (a field with noise) to shuffled and deflated chunks, level 4, two threads",
+        peer: "h5py",
+        script: Some(("hdf5.py", "write-packed")),
+        goal: Goal::Ratio(1.0 / 3.0),
         ..ROW
     },
 ];
