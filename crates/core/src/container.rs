@@ -95,6 +95,16 @@ pub trait Stream {
     fn next_part(&mut self) -> Result<Option<View<'_>>>;
 }
 
+/// An attribute as it is stored, where a [`Value`] says less.
+pub struct StoredAttribute<'a> {
+    /// Type of the elements.
+    pub dtype: Dtype,
+    /// The elements; `None` for a null dataspace.
+    pub elements: Option<View<'a>>,
+    /// The path of the named type that its type is.
+    pub named_type: Option<String>,
+}
+
 /// Code that a stored object refers to by name, as Python would import it. It is never imported or called here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeName {
@@ -168,6 +178,20 @@ pub trait Container: Send + Sync {
     fn storage(&self, path: &str, limits: &Limits) -> Result<ArrayOptions> {
         let _ = (path, limits);
         Ok(ArrayOptions::default())
+    }
+
+    /// The metadata of one node as it is stored, in stored order: all of it, or nothing where a [`Value`] says
+    /// everything.
+    ///
+    /// # Errors
+    /// As [`Container::attributes`].
+    fn stored_attributes<'a>(
+        &'a self,
+        path: &str,
+        limits: &Limits,
+    ) -> Result<Vec<(String, StoredAttribute<'a>)>> {
+        let _ = (path, limits);
+        Ok(Vec::new())
     }
 
     /// Where a soft or external link leads; `None` for what is no such link.
@@ -261,6 +285,10 @@ pub struct ArrayOptions {
     pub max_shape: Vec<Option<u64>>,
     /// What stands for elements that were never written.
     pub fill: Fill,
+    /// Whether there is room for all chunks from the start.
+    pub early: bool,
+    /// The path of the named type that the elements' type is to be; it is there, and the same.
+    pub named_type: Option<String>,
     /// The name of the member in an NPZ, where it is not the usual one of its key; other formats have none.
     pub member: Option<String>,
 }
@@ -312,6 +340,34 @@ pub trait ContainerWriter {
     /// # Errors
     /// As [`ContainerWriter::array`].
     fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()>;
+
+    /// Makes an array without elements and without a shape, and says whether this format has such arrays.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::array`].
+    fn null(&mut self, path: &str, dtype: &Dtype, options: &ArrayOptions) -> Result<bool> {
+        let _ = (path, dtype, options);
+        Ok(false)
+    }
+
+    /// Makes a named type, and says whether this format has them.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::array`].
+    fn named_type(&mut self, path: &str, dtype: &Dtype) -> Result<bool> {
+        let _ = (path, dtype);
+        Ok(false)
+    }
+
+    /// Hangs an attribute of another file of the same format on a node that was written, as it was stored there, and
+    /// says whether this format has more to say than a [`Value`] does.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::array`].
+    fn stored_attribute(&mut self, path: &str, name: &str, attribute: &StoredAttribute<'_>) -> Result<bool> {
+        let _ = (path, name, attribute);
+        Ok(false)
+    }
 
     /// Makes a link, and says whether this format has such links.
     ///

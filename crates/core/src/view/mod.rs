@@ -40,6 +40,25 @@ pub trait Heap: Send + Sync {
         let _ = (kind, bytes);
         None
     }
+
+    /// What a stored reference points at, for writing it into another file; `None` for a null reference.
+    ///
+    /// # Errors
+    /// `Unsupported` where no path leads there or the file of the elements is not known; `Invalid`, `Io`.
+    fn target(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<Target>> {
+        let _ = bytes;
+        let what = format!("{kind:?} references whose file is not known").to_lowercase();
+        Err(Error::unsupported(what))
+    }
+}
+
+/// Where a reference leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The first path to the object.
+    pub path: String,
+    /// Of a dataset the elements that are meant: a selection, serialized as HDF5 does.
+    pub region: Option<Vec<u8>>,
 }
 
 /// How the dense bytes of an array are ordered.

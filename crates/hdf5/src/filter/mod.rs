@@ -106,8 +106,7 @@ fn greatest(id: u16, n: u64) -> u64 {
 
 /// Applies a pipeline, first filter first; the mask has a bit for each filter that was passed over.
 ///
-/// Compression that does not make a chunk smaller is passed over where the filter is optional, as all are that this
-/// crate asks for.
+/// LZF that does not make a chunk smaller is passed over where it is optional, as it is where this crate asks for it.
 ///
 /// # Errors
 /// `Unsupported` for a filter that is not written, or that cannot do without what it did not reach; `Usage` for
@@ -142,7 +141,9 @@ pub(crate) fn encoder(filter: &Filter) -> Result<Apply> {
 fn apply_deflate(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let mut out = Vec::new();
     deflate::deflate(bytes, values.first().copied().unwrap_or(6), &mut out)?;
-    Ok(Some(out).filter(|out| out.len() < bytes.len()))
+    // Also where that is longer: libhdf5 never passes deflate over. When it writes over a chunk for which the filter was
+    // passed over, and the new bytes are as many as the old ones, it forgets to say that they are compressed.
+    Ok(Some(out))
 }
 
 fn undo_deflate<'a>(_: &[u32], bytes: Cow<'a, [u8]>, room: Room, limits: &Limits) -> Result<Cow<'a, [u8]>> {
@@ -174,15 +175,15 @@ mod tests {
     fn what_gets_no_smaller_is_passed_over() {
         let noise: Vec<u8> =
             (0..200u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
-        for id in [1, 32000] {
+        for (id, passed) in [(1, 0), (32000, 1)] {
             let filter = |optional| Filter { id, name: None, optional, values: vec![9] };
             let checksum = Filter { id: 3, name: None, optional: false, values: vec![] };
             let filters = [filter(true), checksum];
             let (bytes, mask) = encode(&filters, noise.clone()).unwrap();
-            assert_eq!((bytes.len(), mask), (204, 1));
+            assert_eq!((bytes.len() == 204, mask), (passed == 1, passed));
             let back = decode(&filters, mask, Cow::Owned(bytes), 200, &Limits::default()).unwrap();
             assert_eq!(&*back, noise);
-            assert!(encode(&[filter(false)], noise.clone()).is_err());
+            assert_eq!(encode(&[filter(false)], noise.clone()).is_err(), passed == 1);
         }
         let blosc = Filter { id: 32001, name: None, optional: true, values: vec![] };
         let e = encode(&[blosc], noise).unwrap_err();

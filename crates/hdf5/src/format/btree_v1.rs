@@ -142,27 +142,33 @@ impl ChunkKey {
     }
 }
 
-/// Appends a leaf of a group: symbol nodes with, for each, the heap offset of its last name; padded to the full
-/// size of a node with `2 * internal_k` children.
+/// Appends a node of a group, padded to its full size of `2 * internal_k` children: children with, for each, the heap
+/// offset of its last name, behind the offset of the last name before them, between the node's neighbours.
 ///
 /// # Errors
 /// `Unsupported` for more children than the node holds.
-pub fn emit_group_leaf(nodes: &[(u64, u64)], internal_k: u16, out: &mut Vec<u8>) -> Result<()> {
+pub fn emit_group_node(
+    level: u8,
+    before: u64,
+    children: &[(u64, u64)],
+    neighbors: [Option<u64>; 2],
+    internal_k: u16,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let capacity = 2 * usize::from(internal_k);
-    if nodes.len() > capacity {
+    if children.len() > capacity {
         return Err(hyperslab_core::Error::unsupported(format!(
-            "{} symbol nodes in a B-tree leaf of {capacity}",
-            nodes.len()
+            "{} children of a B-tree node of {capacity}",
+            children.len()
         )));
     }
     let start = out.len();
     out.extend_from_slice(&SIGNATURE);
-    out.extend_from_slice(&[0, 0]);
-    out.put_u16(nodes.len() as u16);
-    out.put_address(None);
-    out.put_address(None);
-    out.put_u64(0);
-    for &(child, last_name) in nodes {
+    out.extend_from_slice(&[0, level]);
+    out.put_u16(children.len() as u16);
+    neighbors.iter().for_each(|&n| out.put_address(n));
+    out.put_u64(before);
+    for &(child, last_name) in children {
         out.put_u64(child);
         out.put_u64(last_name);
     }
@@ -229,7 +235,7 @@ mod tests {
     #[test]
     fn group_leaves_round_trip() {
         let mut out = Vec::new();
-        emit_group_leaf(&[(100, 8), (200, 24)], 16, &mut out).unwrap();
+        emit_group_node(0, 0, &[(100, 8), (200, 24)], [None; 2], 16, &mut out).unwrap();
         assert_eq!(out.len(), 544);
         let p = Prefix::parse(&out, 0, Sizes::STANDARD, 0).unwrap();
         assert_eq!(p, Prefix { level: 0, children: 2 });

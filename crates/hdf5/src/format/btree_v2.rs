@@ -6,9 +6,8 @@
 //! Source: HDF5 File Format Specification 3.0, section III.A.2; the widths of child pointers were measured on
 //! libhdf5.
 
-use super::put::narrow;
 use super::{Cursor, Put, Sizes, checksum};
-use hyperslab_core::Result;
+use hyperslab_core::{Error, Result};
 
 const HEADER: &str = "B-tree header";
 const NODE: &str = "B-tree node";
@@ -38,6 +37,8 @@ pub struct Header {
     count_width: usize,
     /// Bytes of the count of all records below a child, by the child's level.
     total_widths: Vec<usize>,
+    /// Records of a node, and of all below it and itself, by level: as many as fit.
+    capacities: Vec<(u64, u64)>,
 }
 
 /// A node below another one, or the root.
@@ -91,21 +92,7 @@ impl Header {
                 "records of {record_size} bytes in nodes of {node_size}, {depth} levels deep"
             )));
         }
-        // How many records a subtree can hold decides how wide its counts are stored.
-        let leaf = room / record;
-        let count_width = width_of(leaf);
-        let (mut most, mut total_widths) = (leaf, vec![0]);
-        for level in 1..=depth {
-            let below = total_widths.last().copied().unwrap_or(0);
-            let pointer = u64::from(sizes.offset) + count_width as u64 + below as u64;
-            let own = room.saturating_sub(pointer) / (record + pointer);
-            most = own.saturating_add(1).saturating_mul(most).saturating_add(own);
-            if own == 0 {
-                return Err(c.invalid(format!("no record fits a node of {node_size} bytes at level {level}")));
-            }
-            total_widths.push(width_of(most));
-        }
-        Ok(Header {
+        let header = Header {
             kind,
             node_size,
             record_size,
@@ -113,9 +100,103 @@ impl Header {
             root,
             root_records,
             total,
-            count_width,
-            total_widths,
-        })
+            count_width: 0,
+            total_widths: Vec::new(),
+            capacities: Vec::new(),
+        };
+        header.measured(sizes).map_err(|e| c.invalid(e.message().to_owned()))
+    }
+
+    /// Works out how much fits and how wide counts are.
+    fn measured(mut self, sizes: Sizes) -> Result<Header> {
+        let room = u64::from(self.node_size).saturating_sub(NODE_OVERHEAD);
+        let record = u64::from(self.record_size).max(1);
+        // How many records a subtree can hold decides how wide its counts are stored.
+        let leaf = room / record;
+        self.count_width = width_of(leaf);
+        let mut most = leaf;
+        self.total_widths = vec![0];
+        self.capacities = vec![(leaf, leaf)];
+        for level in 1..=self.depth {
+            let below = self.total_widths.last().copied().unwrap_or(0);
+            let pointer = u64::from(sizes.offset) + self.count_width as u64 + below as u64;
+            let own = room.saturating_sub(pointer) / (record + pointer);
+            most = own.saturating_add(1).saturating_mul(most).saturating_add(own);
+            if own == 0 {
+                let what = format!("no record fits a node of {} bytes at level {level}", self.node_size);
+                return Err(Error::invalid(what));
+            }
+            self.total_widths.push(width_of(most));
+            self.capacities.push((own, most));
+        }
+        Ok(self)
+    }
+
+    /// A tree of so many records that is to be written, as low as it can be. Its root is not known yet.
+    ///
+    /// # Errors
+    /// `Unsupported` where a node holds no record.
+    pub fn new(kind: u8, node_size: u32, record_size: u16, total: u64) -> Result<Header> {
+        let too_long =
+            || Error::unsupported(format!("records of {record_size} bytes in B-tree nodes of {node_size}"));
+        let mut header = Header {
+            kind,
+            node_size,
+            record_size,
+            depth: 0,
+            root: None,
+            root_records: 0,
+            total,
+            count_width: 0,
+            total_widths: Vec::new(),
+            capacities: Vec::new(),
+        };
+        loop {
+            header = header.measured(Sizes::STANDARD).map_err(|_| too_long())?;
+            match header.capacities.last() {
+                Some((own, _)) if *own == 0 => return Err(too_long()),
+                Some((_, most)) if *most >= total => return Ok(header),
+                _ if header.depth >= MAX_DEPTH => return Err(too_long()),
+                _ => header.depth += 1,
+            }
+        }
+    }
+
+    /// How many records a node of a level and all below it hold.
+    pub fn capacity(&self, level: u16) -> u64 {
+        self.capacities.get(usize::from(level)).map_or(0, |(_, most)| *most)
+    }
+
+    /// Appends the header.
+    pub fn emit(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(b"BTHD\0");
+        out.put_u8(self.kind);
+        out.put_u32(self.node_size);
+        out.put_u16(self.record_size);
+        out.put_u16(self.depth);
+        // Nodes are split when they are full, and merged below two fifths.
+        out.extend_from_slice(&[100, 40]);
+        out.put_address(self.root);
+        out.put_u16(self.root_records);
+        out.put_u64(self.total);
+        checksum::seal(out, start);
+    }
+
+    /// Appends a node of a level, which is shorter than a node's size: records one after another and, above the leaves,
+    /// the children between them with the number of all records below each.
+    pub fn emit_node(&self, level: u16, records: &[u8], children: &[(Child, u64)], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(if level == 0 { b"BTLF\0" } else { b"BTIN\0" });
+        out.put_u8(self.kind);
+        out.extend_from_slice(records);
+        let below = usize::from(level).checked_sub(1).and_then(|l| self.total_widths.get(l));
+        for (child, total) in children {
+            out.put_u64(child.address);
+            out.put_uint(child.records, self.count_width);
+            out.put_uint(*total, below.copied().unwrap_or(0));
+        }
+        checksum::seal(out, start);
     }
 
     /// The root as a child.
@@ -172,39 +253,4 @@ impl Header {
         }
         Ok(Node { records, children })
     }
-}
-
-/// Appends a tree of one leaf, which will lie at `address`: the leaf with its sorted records, padded to the size of a
-/// node, then the header. Returns where the header will lie.
-///
-/// # Errors
-/// `Unsupported` for more records than a leaf holds.
-pub fn emit_leaf<const N: usize>(
-    kind: u8,
-    records: &[[u8; N]],
-    address: u64,
-    out: &mut Vec<u8>,
-) -> Result<u64> {
-    let count: u16 = narrow(records.len(), "leaf of a B-tree")?;
-    let used = NODE_OVERHEAD as usize + records.len() * N;
-    let node_size = used.next_power_of_two().max(512);
-    let start = out.len();
-    out.extend_from_slice(b"BTLF\0");
-    out.put_u8(kind);
-    records.iter().for_each(|r| out.extend_from_slice(r));
-    checksum::seal(out, start);
-    out.put_zeros(node_size - used);
-    let header = out.len();
-    out.extend_from_slice(b"BTHD\0");
-    out.put_u8(kind);
-    out.put_u32(narrow(node_size, "node of a B-tree")?);
-    out.put_u16(narrow(N, "record of a B-tree")?);
-    out.put_u16(0);
-    // Nodes are split when they are full, and merged below two fifths.
-    out.extend_from_slice(&[100, 40]);
-    out.put_u64(address);
-    out.put_u16(count);
-    out.put_u64(count.into());
-    checksum::seal(out, header);
-    Ok(address + (header - start) as u64)
 }

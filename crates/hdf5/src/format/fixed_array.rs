@@ -6,7 +6,7 @@
 //!
 //! Source: HDF5 File Format Specification 3.0, section VII.B; measured on libhdf5 1.12 to 2.0.
 
-use super::{Cursor, Sizes, checksum};
+use super::{Cursor, Put, Sizes, UNDEFINED, checksum};
 use hyperslab_core::{Error, Result};
 
 const HEADER: &str = "fixed array header";
@@ -25,6 +25,58 @@ pub struct Header {
     pub elements: u64,
     /// The data block; `None` while nothing was ever set.
     pub block: Option<u64>,
+}
+
+impl Header {
+    /// What libhdf5 gives to every dataset.
+    pub const PAGE_BITS: u8 = 10;
+
+    /// Appends the header.
+    pub fn emit(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(b"FAHD\0");
+        out.extend_from_slice(&[u8::from(self.filtered), self.element_size, self.page_bits]);
+        out.put_u64(self.elements);
+        out.put_address(self.block);
+        checksum::seal(out, start);
+    }
+
+    /// Appends the data block, whose header lies at `header`: pages where none of `elements` is a chunk are not marked as
+    /// written.
+    pub fn emit_block(&self, header: u64, elements: &[Element], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(b"FADB\0");
+        out.put_u8(u8::from(self.filtered));
+        out.put_u64(header);
+        if !self.is_paged() {
+            elements.iter().for_each(|e| self.put_element(e, out));
+            checksum::seal(out, start);
+            return;
+        }
+        let page = usize::try_from(self.page_len()).unwrap_or(usize::MAX).max(1);
+        let used = |page: &[Element]| page.iter().any(|e| e.address.is_some());
+        let mut bitmap = vec![0u8; elements.chunks(page).count().div_ceil(8)];
+        for (i, _) in elements.chunks(page).enumerate().filter(|(_, p)| used(p)) {
+            if let Some(byte) = bitmap.get_mut(i / 8) {
+                *byte |= 0x80 >> (i % 8);
+            }
+        }
+        out.extend_from_slice(&bitmap);
+        checksum::seal(out, start);
+        for page in elements.chunks(page) {
+            let start = out.len();
+            page.iter().for_each(|e| self.put_element(e, out));
+            checksum::seal(out, start);
+        }
+    }
+
+    fn put_element(&self, e: &Element, out: &mut Vec<u8>) {
+        out.put_u64(e.address.unwrap_or(UNDEFINED));
+        if self.filtered {
+            out.put_uint(e.size, usize::from(self.element_size).saturating_sub(12));
+            out.put_u32(e.mask);
+        }
+    }
 }
 
 /// One element; see [`super::extensible_array::Element`].

@@ -351,38 +351,152 @@ pub fn huge_record(kind: u8, record: &[u8], sizes: Sizes, base: u64) -> Result<(
     Ok((c.length(sizes)?, Id::Huge { address, stored, mask, len }))
 }
 
-/// Appends the header of a heap of huge objects alone, as attributes have it: identifiers of 8 bytes, of which
-/// [`huge_id`] makes one from a key. `tree` finds `count` objects of `bytes` in all, whose keys are 1, 2, ..
-pub fn emit_huge(tree: u64, count: u64, bytes: u64, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(b"FRHP\0");
-    out.put_u16(8);
-    out.put_u16(0);
-    // Direct blocks, once there are any, carry a checksum.
-    out.put_u8(2);
-    out.put_u32(4096);
-    out.put_u64(count);
-    out.put_u64(tree);
-    out.put_u64(0);
-    out.put_address(None);
-    (0..4).for_each(|_| out.put_u64(0));
-    out.put_u64(bytes);
-    out.put_u64(count);
-    (0..2).for_each(|_| out.put_u64(0));
-    out.put_u16(4);
-    out.put_u64(1024);
-    out.put_u64(64 << 10);
-    out.put_u16(40);
-    out.put_u16(1);
-    out.put_address(None);
-    out.put_u16(0);
-    checksum::seal(out, start);
+/// How a heap that is written is divided.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters {
+    /// Bytes of an identifier.
+    pub id_len: u16,
+    /// Bytes of the smallest block.
+    pub start_size: u64,
+    /// Bits of an offset in the heap.
+    pub offset_bits: u16,
 }
 
-/// The identifier of a huge object in such a heap.
-pub fn huge_id(key: u64) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, _] = key.to_le_bytes();
-    [0x10, a, b, c, d, e, f, g]
+impl Parameters {
+    /// As libhdf5 has it for links.
+    pub const LINKS: Parameters = Parameters { id_len: 7, start_size: 512, offset_bits: 32 };
+    /// As libhdf5 has it for attributes.
+    pub const ATTRIBUTES: Parameters = Parameters { id_len: 8, start_size: 1024, offset_bits: 40 };
+
+    /// The longest object that goes into a block.
+    pub const MAX_MANAGED: usize = 4096;
+
+    /// The header of a heap without anything in it.
+    pub fn header(self, address: u64) -> Header {
+        Header {
+            address,
+            id_len: self.id_len,
+            checksummed: true,
+            huge: None,
+            width: 4,
+            start_size: self.start_size,
+            max_direct: 64 << 10,
+            offset_bits: self.offset_bits,
+            max_managed: Parameters::MAX_MANAGED as u32,
+            root: None,
+            root_rows: 0,
+            filters: Vec::new(),
+            root_filtered: (0, 0),
+        }
+    }
+}
+
+/// What the header of a heap counts beside what is needed to read it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Bytes that are free in the blocks that the root stands for, whether or not they are there.
+    pub free: u64,
+    /// Bytes of the heap that the root stands for.
+    pub space: u64,
+    /// Bytes of direct blocks that are there.
+    pub allocated: u64,
+    /// Offset of the block that is to be made next.
+    pub next: u64,
+    /// Objects in blocks.
+    pub managed: u64,
+    /// Objects that lie by themselves; their keys are 1, 2, ..
+    pub huge: u64,
+    /// Their bytes.
+    pub huge_bytes: u64,
+}
+
+impl Header {
+    /// Bytes of a direct block that hold no objects.
+    pub fn overhead(&self) -> u64 {
+        13 + self.offset_width() as u64 + if self.checksummed { 4 } else { 0 }
+    }
+
+    /// Bytes of all blocks of the rows before `row`.
+    pub fn row_offset(&self, row: u32) -> u64 {
+        (0..row).map(|r| self.block_size(r).saturating_mul(self.width.into())).fold(0, u64::saturating_add)
+    }
+
+    /// Bytes for objects in a block of a row, or in all blocks below it.
+    pub fn room(&self, row: u32) -> u64 {
+        let size = self.block_size(row);
+        if row < self.direct_rows() {
+            return size.saturating_sub(self.overhead());
+        }
+        let rows = (0..self.rows_of(size)).map(|r| self.room(r).saturating_mul(self.width.into()));
+        rows.fold(0, u64::saturating_add)
+    }
+
+    /// Appends the header.
+    pub fn emit(&self, counts: &Counts, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(b"FRHP\0");
+        out.put_u16(self.id_len);
+        out.put_u16(0);
+        out.put_u8(if self.checksummed { 2 } else { 0 });
+        out.put_u32(self.max_managed);
+        out.put_u64(counts.huge);
+        out.put_address(self.huge);
+        out.put_u64(counts.free);
+        // No list of what is free.
+        out.put_address(None);
+        [counts.space, counts.allocated, counts.next, counts.managed].iter().for_each(|&n| out.put_u64(n));
+        [counts.huge_bytes, counts.huge, 0, 0].iter().for_each(|&n| out.put_u64(n));
+        out.put_u16(self.width);
+        out.put_u64(self.start_size);
+        out.put_u64(self.max_direct);
+        out.put_u16(self.offset_bits);
+        out.put_u16(1);
+        out.put_address(self.root);
+        out.put_u16(self.root_rows);
+        checksum::seal(out, start);
+    }
+
+    /// Appends a direct block of `size` bytes that begins at an offset of the heap: objects, one after another.
+    pub fn emit_direct(&self, offset: u64, size: usize, objects: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(b"FHDB\0");
+        out.put_u64(self.address);
+        out.put_uint(offset, self.offset_width());
+        let at = out.len();
+        out.put_u32(0);
+        out.extend_from_slice(objects);
+        out.resize(start + size, 0);
+        let sum = checksum::lookup3(out.get(start..).unwrap_or_default());
+        if let Some(field) = out.get_mut(at..at + 4) {
+            field.copy_from_slice(&sum.to_le_bytes());
+        }
+    }
+
+    /// Appends an indirect block that begins at an offset of the heap: the addresses of its blocks, row by row.
+    pub fn emit_indirect(&self, offset: u64, children: &[Option<u64>], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(b"FHIB\0");
+        out.put_u64(self.address);
+        out.put_uint(offset, self.offset_width());
+        children.iter().for_each(|&c| out.put_address(c));
+        checksum::seal(out, start);
+    }
+
+    /// The identifier of an object in a block.
+    pub fn managed_id(&self, offset: u64, len: u64) -> Vec<u8> {
+        let mut id = vec![0];
+        id.put_uint(offset, self.offset_width());
+        id.put_uint(len, width_of(self.max_direct).min(width_of(self.max_managed.into())));
+        id.resize(self.id_len.into(), 0);
+        id
+    }
+
+    /// The identifier of an object that lies by itself.
+    pub fn huge_id(&self, key: u64) -> Vec<u8> {
+        let mut id = vec![0x10];
+        id.put_uint(key, usize::from(self.id_len).saturating_sub(1).min(8));
+        id
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //!
 //! Source: HDF5 File Format Specification 3.0, section IV.A.1, versions 1 and 2.
 
+use super::put::narrow;
 use super::{Cursor, Put, checksum};
 use crate::format::message::kind;
 use hyperslab_core::{Error, Result};
@@ -205,16 +206,47 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// The messages of a version 2 header being made.
+/// The messages of a header being made: of version 2, or as HDF5 1.6 reads them.
 #[derive(Clone, Debug, Default)]
 pub struct MessageArea {
     bytes: Vec<u8>,
+    /// Of a version 1 header: how many names its object has, and how many messages there are.
+    old: Option<(u32, u32)>,
 }
 
 impl MessageArea {
     /// No messages yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No messages yet of a version 1 header, whose object has so many names.
+    pub fn version_1(links: u32) -> Self {
+        MessageArea { bytes: Vec::new(), old: Some((links, 0)) }
+    }
+
+    fn push_old(
+        &mut self,
+        kind: u16,
+        flags: u8,
+        emit: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let start = self.bytes.len();
+        self.bytes.put_u16(kind);
+        self.bytes.extend_from_slice(&[0, 0, flags, 0, 0, 0]);
+        emit(&mut self.bytes)?;
+        self.bytes.put_zeros((self.bytes.len() - start).wrapping_neg() % 8);
+        let len = self.bytes.len() - start - 8;
+        let size = u16::try_from(len).map_err(|_| {
+            Error::unsupported(format!("object header message of {len} bytes (version 1 ends at 65528)"))
+        })?;
+        if let Some(field) = self.bytes.get_mut(start + 2..start + 4) {
+            field.copy_from_slice(&size.to_le_bytes());
+        }
+        if let Some((_, count)) = &mut self.old {
+            *count += 1;
+        }
+        Ok(())
     }
 
     /// Adds a message whose body `emit` appends to the vector it is given.
@@ -227,6 +259,9 @@ impl MessageArea {
         flags: u8,
         emit: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
+        if self.old.is_some() {
+            return self.push_old(kind, flags, emit);
+        }
         let kind = u8::try_from(kind)
             .map_err(|_| Error::unsupported(format!("message {kind:#x} in a version 2 header")))?;
         let start = self.bytes.len();
@@ -260,17 +295,32 @@ impl MessageArea {
     /// The same when messages of `more` bytes (their own headers included) are still to come.
     pub fn header_len_with(&self, more: usize) -> usize {
         let area = self.bytes.len() + more;
-        6 + size_width(area) + area + 4
+        match self.old {
+            Some(_) => 16 + area,
+            None => 6 + size_width(area) + area + 4,
+        }
     }
 
     /// Appends the header: exactly `total` bytes, the spare room a NIL message, or as many as it takes.
     ///
     /// # Errors
-    /// `Usage` when it does not fit `total`.
+    /// `Usage` when it does not fit `total`; `Unsupported` for more messages than version 1 counts.
     pub fn emit(&self, total: Option<usize>, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
         let need = self.header_len();
         let total = total.unwrap_or(need);
+        if let Some((links, count)) = self.old {
+            if total != need {
+                return Err(Error::usage("a version 1 header has no spare room"));
+            }
+            out.extend_from_slice(&[1, 0]);
+            out.put_u16(narrow(count as usize, "message count")?);
+            out.put_u32(links);
+            out.put_u32(narrow(self.bytes.len(), "object header")?);
+            out.put_u32(0);
+            out.extend_from_slice(&self.bytes);
+            return Ok(());
+        }
         // The widest area that leaves room for its own size field; 1 or 2 bytes can be impossible to fill.
         let (width, area) = [1usize, 2, 4]
             .into_iter()
@@ -362,6 +412,25 @@ mod tests {
             }
             assert!(area.emit(Some(area.header_len() - 1), &mut Vec::new()).is_err());
         }
+    }
+
+    #[test]
+    fn version_1_headers_hold_their_messages() {
+        let mut area = MessageArea::version_1(3);
+        for n in [0usize, 1, 8, 65_528] {
+            area.push(0x11, 0, |out| {
+                out.extend(vec![7; n]);
+                Ok(())
+            })
+            .unwrap();
+        }
+        let mut out = Vec::new();
+        area.emit(None, &mut out).unwrap();
+        assert_eq!(out.len(), area.header_len());
+        let lengths: Vec<_> = list(&out).unwrap().iter().map(|(_, b)| b.len()).collect();
+        assert_eq!(lengths, [0, 8, 8, 65_528]);
+        assert_eq!(Prefix::parse(&out, 0).unwrap().message_count, Some(4));
+        assert!(area.push(0x11, 0, |out| Ok(out.put_zeros(65_529))).is_err());
     }
 
     #[test]

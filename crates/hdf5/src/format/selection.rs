@@ -5,9 +5,9 @@
 //! Source: HDF5 File Format Specification 3.0, section III.E.1 ("Reference Encoding"), and libhdf5 1.10 to 2.0 for
 //! versions 2 and 3.
 
-use super::Cursor;
 use super::message::dataspace::MAX_RANK;
-use hyperslab_core::Result;
+use super::{Cursor, Put};
+use hyperslab_core::{Error, Result};
 
 /// A count or block without bound.
 pub const UNLIMITED: u64 = u64::MAX;
@@ -98,6 +98,65 @@ impl Stored {
             n => Err(here.unsupported(format!("selection of kind {n}"))),
         }
     }
+
+    /// Appends the selection in version 1, which every library reads: regular ones as their boxes.
+    ///
+    /// # Errors
+    /// `Unsupported` for positions from 2 to the 32 on, selections without bound, and more than a million boxes.
+    pub fn emit(&self, out: &mut Vec<u8>) -> Result<()> {
+        let (kind, rank, each, numbers): (u32, usize, usize, Vec<u64>) = match self {
+            Stored::None | Stored::All => {
+                out.put_u32(if *self == Stored::None { 0 } else { 3 });
+                out.put_u32(1);
+                out.put_zeros(8);
+                return Ok(());
+            }
+            Stored::Points { rank, positions } => (1, *rank, *rank, positions.clone()),
+            Stored::Boxes { rank, corners } => (2, *rank, 2 * rank, corners.clone()),
+            Stored::Regular(slabs) => (2, slabs.len(), 2 * slabs.len(), boxes(slabs)?),
+        };
+        if rank == 0 || rank > MAX_RANK.into() || numbers.len() % each != 0 {
+            return Err(Error::usage(format!("{} numbers for positions of rank {rank}", numbers.len())));
+        }
+        let narrow = |n: u64| {
+            let what = || Error::unsupported(format!("{n} in a stored selection, which ends at 32 bits"));
+            u32::try_from(n).map_err(|_| what())
+        };
+        out.put_u32(kind);
+        out.put_u32(1);
+        out.put_zeros(4);
+        out.put_u32(narrow(8 + 4 * numbers.len() as u64)?);
+        out.put_u32(narrow(rank as u64)?);
+        out.put_u32(narrow((numbers.len() / each) as u64)?);
+        for n in numbers {
+            out.put_u32(narrow(n)?);
+        }
+        Ok(())
+    }
+}
+
+/// The boxes of a regular selection, in C order.
+fn boxes(slabs: &[Slab]) -> Result<Vec<u64>> {
+    const MOST: u64 = 1 << 20;
+    let refused =
+        |what: &str| Error::unsupported(format!("a selection {what} cannot be stored in a reference"));
+    if slabs.iter().any(|s| s.count == UNLIMITED || s.block == UNLIMITED) {
+        return Err(refused("without bound"));
+    }
+    let total = slabs.iter().try_fold(1u64, |n, s| n.checked_mul(s.count)).filter(|&n| n <= MOST);
+    let total = total.ok_or_else(|| refused("of more than a million boxes"))?;
+    let mut out = Vec::new();
+    for number in 0..total {
+        let (mut left, mut at) = (number, vec![0; slabs.len()]);
+        for (slot, s) in at.iter_mut().zip(slabs).rev() {
+            *slot = s.start.saturating_add((left % s.count.max(1)).saturating_mul(s.stride));
+            left /= s.count.max(1);
+        }
+        let last = at.iter().zip(slabs).map(|(a, s)| a.saturating_add(s.block.saturating_sub(1)));
+        let last: Vec<u64> = last.collect();
+        out.extend(at.into_iter().chain(last));
+    }
+    Ok(out)
 }
 
 fn take_rank(c: &mut Cursor<'_>) -> Result<usize> {
@@ -192,6 +251,34 @@ mod tests {
 
     fn parse(bytes: &[u8]) -> Result<Stored> {
         Stored::parse(&mut Cursor::new(bytes, "selection", 0))
+    }
+
+    #[test]
+    fn what_is_emitted_is_parsed() {
+        let slab = |start, stride, count, block| Slab { start, stride, count, block };
+        for s in [
+            Stored::None,
+            Stored::All,
+            Stored::Points { rank: 2, positions: vec![1, 2, 3, 4] },
+            Stored::Boxes { rank: 1, corners: vec![0, 3, 5, 6] },
+        ] {
+            let mut out = Vec::new();
+            s.emit(&mut out).unwrap();
+            assert_eq!(parse(&out).unwrap(), s);
+        }
+        let mut out = Vec::new();
+        Stored::Regular(vec![slab(1, 4, 2, 2), slab(0, 1, 1, 5)]).emit(&mut out).unwrap();
+        let corners = vec![1, 0, 2, 4, 5, 0, 6, 4];
+        assert_eq!(parse(&out).unwrap(), Stored::Boxes { rank: 2, corners });
+        for bad in [
+            Stored::Regular(vec![slab(0, 1, UNLIMITED, 1)]),
+            Stored::Regular(vec![slab(0, 1, 1 << 30, 1)]),
+            Stored::Points { rank: 1, positions: vec![1 << 32] },
+            Stored::Points { rank: 0, positions: vec![] },
+            Stored::Boxes { rank: 2, corners: vec![1, 2, 3] },
+        ] {
+            assert!(bad.emit(&mut Vec::new()).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -77,11 +77,11 @@ pub fn parse(bytes: &[u8], sizes: Sizes, base: u64) -> Result<Vec<Entry>> {
     Ok(out)
 }
 
-/// Appends a node of hard links (name offset, object header), padded to its full size of `2 * leaf_k` entries.
+/// Appends a node, padded to its full size of `2 * leaf_k` entries.
 ///
 /// # Errors
 /// `Unsupported` for more entries than the node holds.
-pub fn emit(entries: &[(u64, u64)], leaf_k: u16, out: &mut Vec<u8>) -> Result<()> {
+pub fn emit(entries: &[Entry], leaf_k: u16, out: &mut Vec<u8>) -> Result<()> {
     let capacity = 2 * usize::from(leaf_k);
     if entries.len() > capacity {
         return Err(hyperslab_core::Error::unsupported(format!(
@@ -93,10 +93,21 @@ pub fn emit(entries: &[(u64, u64)], leaf_k: u16, out: &mut Vec<u8>) -> Result<()
     out.extend_from_slice(&SIGNATURE);
     out.extend_from_slice(&[1, 0]);
     out.put_u16(entries.len() as u16);
-    for &(name, header) in entries {
-        out.put_u64(name);
-        out.put_u64(header);
-        out.put_zeros(24);
+    for entry in entries {
+        out.put_u64(entry.name);
+        match entry.target {
+            Target::Hard(address) => {
+                out.put_u64(address);
+                out.put_zeros(24);
+            }
+            Target::Soft(at) => {
+                out.put_address(None);
+                out.put_u32(2);
+                out.put_u32(0);
+                out.put_u32(at);
+                out.put_zeros(12);
+            }
+        }
     }
     out.put_zeros(start + 8 + 40 * capacity - out.len());
     Ok(())
@@ -109,13 +120,13 @@ mod tests {
     #[test]
     fn round_trips() {
         let mut out = Vec::new();
-        emit(&[(8, 96), (16, 500)], 4, &mut out).unwrap();
-        assert_eq!(out.len(), 328);
-        let entries = parse(&out, Sizes::STANDARD, 0).unwrap();
         let hard = |name, a| Entry { name, target: Target::Hard(a) };
-        assert_eq!(entries, [hard(8, 96), hard(16, 500)]);
+        let entries = [hard(8, 96), Entry { name: 16, target: Target::Soft(40) }];
+        emit(&entries, 4, &mut out).unwrap();
+        assert_eq!(out.len(), 328);
+        assert_eq!(parse(&out, Sizes::STANDARD, 0).unwrap(), entries);
         out[6] = 0xff;
         assert!(parse(&out, Sizes::STANDARD, 0).is_err());
-        assert!(emit(&[(0, 0); 9], 4, &mut out).is_err());
+        assert!(emit(&[hard(0, 0); 9], 4, &mut out).is_err());
     }
 }

@@ -42,6 +42,14 @@ impl Grid {
         SmallVec::from_elem(0, self.chunk.len())
     }
 
+    /// How many chunks there can be; `None` without a limit.
+    pub fn total(&self) -> Option<u64> {
+        match self.unlimited {
+            None => self.max.iter().try_fold(1u64, |n, &m| n.checked_mul(m)),
+            Some(_) => None,
+        }
+    }
+
     /// The number of a chunk in C order.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ pub mod btree_v1;
 pub mod btree_v2;
 pub mod extensible_array;
 pub mod fixed_array;
-mod grid;
+pub(crate) mod grid;
 
 pub use grid::{Grid, Region};
 

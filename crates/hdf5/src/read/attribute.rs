@@ -4,12 +4,14 @@ use super::dense::{FractalHeap, Records};
 use super::heap::GlobalHeap;
 use super::object::{Object, follow};
 use super::reference::References;
-use super::{Context, names};
+use super::{Context, names, reference};
 use crate::format::message::attribute::{Attribute, Part};
 use crate::format::message::attribute_info::AttributeInfo;
 use crate::format::message::dataspace::Dataspace;
+use crate::format::message::shared::Shared;
 use crate::format::message::{datatype, kind};
 use crate::format::object_header::{Message, SHARED};
+use hyperslab_core::container::StoredAttribute;
 use hyperslab_core::view::Buffer;
 use hyperslab_core::{Dtype, Error, Result, Shape, Value, View, scalar};
 use std::sync::Arc;
@@ -17,31 +19,94 @@ use std::sync::Arc;
 /// The attributes of an object: in the order of its header, or of the tree of those in dense storage.
 pub(crate) fn all(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Vec<(String, Value)>> {
     let mut out = Vec::new();
-    let mut take = |a: &Attribute<'_>, at: u64| {
-        cx.limits.count_objects(1)?;
+    let by_hash = each(cx, object, &mut |a, at| {
         let name = names::shown(a.name);
         let v = value(cx, a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?;
         out.push((name, v));
         Ok(())
+    })?;
+    if by_hash {
+        out.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    Ok(out)
+}
+
+/// Hands out every attribute and where it lies; says whether they came in the order of the hashes of their names, which
+/// says nothing.
+fn each(
+    cx: Context<'_, '_>,
+    object: &Object<'_>,
+    f: &mut dyn FnMut(&Attribute<'_>, u64) -> Result<()>,
+) -> Result<bool> {
+    let mut take = |a: &Attribute<'_>, at: u64| {
+        cx.limits.count_objects(1)?;
+        f(a, at)
     };
     for m in object.messages().filter(|m| m.kind == kind::ATTRIBUTE) {
         taken_apart(cx, &m, &mut take)?;
     }
-    if let Some(AttributeInfo { heap: Some(heap), order, names }) = info(cx, object)?
-        && let Some(tree) = order.or(names)
-    {
-        let mut heap = FractalHeap::open(cx, heap)?;
-        let mut common = None;
-        Records::open(cx, tree)?.all(&mut |id, shared| {
-            let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
-            heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at))
-        })?;
-        // A tree by name is in the order of hashes, which says nothing.
-        if order.is_none() {
-            out.sort_by(|a, b| a.0.cmp(&b.0));
-        }
+    let Some(AttributeInfo { heap: Some(heap), order, names }) = info(cx, object)? else { return Ok(false) };
+    let Some(tree) = order.or(names) else { return Ok(false) };
+    let mut heap = FractalHeap::open(cx, heap)?;
+    let mut common = None;
+    Records::open(cx, tree)?.all(&mut |id, shared| {
+        let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
+        heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at))
+    })?;
+    Ok(order.is_none())
+}
+
+/// The attributes of an object as they are stored.
+pub(crate) fn stored<'f>(
+    cx: Context<'f, '_>,
+    object: &Object<'_>,
+) -> Result<Vec<(String, StoredAttribute<'f>)>> {
+    let mut out = Vec::new();
+    let by_hash = each(cx, object, &mut |a, at| {
+        let name = names::shown(a.name);
+        let one = one_stored(cx, a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?;
+        out.push((name, one));
+        Ok(())
+    })?;
+    if by_hash {
+        out.sort_by(|a, b| a.0.cmp(&b.0));
     }
     Ok(out)
+}
+
+fn one_stored<'f>(cx: Context<'f, '_>, a: &Attribute<'_>) -> Result<StoredAttribute<'f>> {
+    let dtype = part(cx, kind::DATATYPE, a.datatype, |b, at| datatype::parse(b, cx.sizes, at))?;
+    let space = part(cx, kind::DATASPACE, a.dataspace, |b, at| Dataspace::parse(b, cx.sizes, at))?;
+    let mut named_type = None;
+    if a.datatype.shared
+        && let Shared::Object(address) = Shared::parse(a.datatype.body, cx.sizes, a.datatype.offset)?
+    {
+        named_type = reference::path_of(cx, address);
+    }
+    let elements = match space.shape() {
+        None => None,
+        Some(shape) => {
+            let data = elements(a, shape, &dtype)?;
+            let view = View::new(dtype.clone(), shape.clone(), Buffer::copy_of(data))?;
+            Some(match dtype.has_references() || dtype.has_indirection() {
+                true if dtype.has_references() => view.with_heap(Arc::new(References::new(cx, &dtype))),
+                true => {
+                    let heap = GlobalHeap::new(cx.source, cx.sizes, cx.limits, &dtype);
+                    view.with_heap(Arc::new(heap))
+                }
+                false => view,
+            })
+        }
+    };
+    Ok(StoredAttribute { dtype, elements, named_type })
+}
+
+/// The bytes of an attribute's elements.
+fn elements<'a>(a: &Attribute<'a>, shape: &Shape, dtype: &Dtype) -> Result<&'a [u8]> {
+    let need = shape.bytes(dtype.itemsize())?;
+    usize::try_from(need).ok().and_then(|n| a.data.get(..n)).ok_or_else(|| {
+        Error::invalid(format!("{} bytes for shape {shape} of {dtype}, which takes {need}", a.data.len()))
+    })
 }
 
 fn info(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<AttributeInfo>> {
@@ -128,10 +193,7 @@ fn value(cx: Context<'_, '_>, a: &Attribute<'_>) -> Result<Value> {
     let dtype = part(cx, kind::DATATYPE, a.datatype, |b, at| datatype::parse(b, cx.sizes, at))?;
     let space = part(cx, kind::DATASPACE, a.dataspace, |b, at| Dataspace::parse(b, cx.sizes, at))?;
     let Some(shape) = space.shape().cloned() else { return Ok(Value::Null) };
-    let need = shape.bytes(dtype.itemsize())?;
-    let data = usize::try_from(need).ok().and_then(|n| a.data.get(..n)).ok_or_else(|| {
-        Error::invalid(format!("{} bytes for shape {shape} of {dtype}, which takes {need}", a.data.len()))
-    })?;
+    let data = elements(a, &shape, &dtype)?;
     if dtype.has_references() {
         let heap = Arc::new(References::new(cx, &dtype));
         return scalar::tree(&View::new(dtype, shape, data)?.with_heap(heap), cx.limits);

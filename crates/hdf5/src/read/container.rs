@@ -1,7 +1,7 @@
 //! A file as the tree that every container presents.
 
-use super::{File, regions, stream, walk};
-use hyperslab_core::container::Stream;
+use super::{File, attribute, regions, stream, walk};
+use hyperslab_core::container::{StoredAttribute, Stream};
 use hyperslab_core::walk::Visit;
 use hyperslab_core::{ArrayOptions, Container, Limits, LinkTo, Node, Result, Selection, Source, Value, View};
 
@@ -33,6 +33,19 @@ impl Container for File<'_> {
         let read = || {
             let (dataset, cx) = self.dataset(cx, path)?;
             dataset.storage(cx).map_err(|e| cx.place(e))
+        };
+        self.settled(read).map_err(self.place(path))
+    }
+
+    fn stored_attributes<'a>(
+        &'a self,
+        path: &str,
+        limits: &Limits,
+    ) -> Result<Vec<(String, StoredAttribute<'a>)>> {
+        let cx = self.context(limits);
+        let read = || {
+            let (object, cx) = walk::resolve(cx, path)?;
+            attribute::stored(cx, &object).map_err(|e| cx.place(e))
         };
         self.settled(read).map_err(self.place(path))
     }

@@ -6,7 +6,7 @@ use super::heap::GlobalHeap;
 use super::mapped::Plan;
 use super::object::Object;
 use super::reference::References;
-use super::{Context, attribute, chunked, gather, stream};
+use super::{Context, attribute, chunked, gather, reference, stream};
 use crate::filter::{self, Registry};
 use crate::format::Sizes;
 use crate::format::message::dataspace::{Dataspace, UNLIMITED};
@@ -16,6 +16,8 @@ use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, Filter};
 use crate::format::message::kind;
 use crate::format::message::layout::{ChunkIndex, Layout};
+use crate::format::message::shared::Shared;
+use crate::format::object_header::SHARED;
 use crate::numpy_types;
 use hyperslab_core::container::Fill;
 use hyperslab_core::view::{Buffer, Heap};
@@ -139,6 +141,11 @@ impl<'f> Dataset<'f> {
     /// What a writer is asked for to store the elements that way again.
     pub(crate) fn storage(&self, cx: Context<'_, '_>) -> Result<ArrayOptions> {
         let mut options = ArrayOptions { fill: self.own_fill(cx)?, ..ArrayOptions::default() };
+        if let Some(m) = self.object.first(kind::DATATYPE).filter(|m| m.flags & SHARED != 0)
+            && let Shared::Object(address) = Shared::parse(m.body, cx.sizes, m.offset)?
+        {
+            options.named_type = reference::path_of(cx, address);
+        }
         if self.object.has(kind::EXTERNAL_FILES) {
             return Ok(options);
         }

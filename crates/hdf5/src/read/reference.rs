@@ -16,7 +16,7 @@ use crate::format::selection::{Slab, Stored, UNLIMITED};
 use crate::format::{Cursor, Sizes};
 use hyperslab_core::dtype::ReferenceKind;
 use hyperslab_core::value::Opaque;
-use hyperslab_core::view::Heap;
+use hyperslab_core::view::{Heap, Target};
 use hyperslab_core::{Dtype, Error, Limits, Result, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -27,6 +27,18 @@ const SHOWN: usize = 8;
 
 /// The path of every object of a file by its address, found when first asked for.
 pub(crate) type Paths = OnceLock<HashMap<u64, String>>;
+
+/// Where a reference leads.
+struct Place {
+    address: u64,
+    what: What,
+}
+
+enum What {
+    Object,
+    Region(Stored),
+    Attribute(String),
+}
 
 /// The heap of elements with references.
 pub(crate) struct References<'f> {
@@ -64,27 +76,39 @@ impl<'f> References<'f> {
         self.file.superblock.sizes
     }
 
-    /// The parts of a value that say where an object is.
-    fn object(&self, address: u64) -> Vec<(String, Value)> {
+    fn path(&self, address: u64) -> Option<&str> {
         let paths = self.file.paths.get_or_init(|| paths(self.context()));
-        match paths.get(&address) {
-            Some(path) => vec![("path".into(), Value::String(path.clone()))],
-            None => vec![("address".into(), Value::Int(address.into()))],
-        }
+        paths.get(&address).map(String::as_str)
     }
 
+    /// The parts of a value that say where a reference leads.
     fn parts(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<Vec<(String, Value)>>> {
+        let Some(Place { address, what }) = self.locate(kind, bytes)? else { return Ok(None) };
+        let mut parts = match self.path(address) {
+            Some(path) => vec![("path".into(), Value::String(path.to_owned()))],
+            None => vec![("address".into(), Value::Int(address.into()))],
+        };
+        match what {
+            What::Object => {}
+            What::Region(stored) => parts.push(("region".into(), Value::String(shown(&stored)))),
+            What::Attribute(name) => parts.push(("attribute".into(), Value::String(name))),
+        }
+        Ok(Some(parts))
+    }
+
+    fn locate(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<Place>> {
         let mut c = Cursor::new(bytes, "reference", 0);
         let old = usize::from(self.sizes().offset);
         if kind == ReferenceKind::Object && bytes.len() == old {
-            return Ok(c.address(self.sizes())?.filter(|&a| a != 0).map(|a| self.object(a)));
+            let address = c.address(self.sizes())?.filter(|&a| a != 0);
+            return Ok(address.map(|address| Place { address, what: What::Object }));
         }
         if kind == ReferenceKind::Region && bytes.len() == old + 4 {
             let Some(heap) = c.address(self.sizes())?.filter(|&a| a != 0) else { return Ok(None) };
             let (blob, at) = self.heap.object(heap, c.u32()?)?;
             let mut c = Cursor::new(&blob, "region reference", at);
             let address = c.address(self.sizes())?.ok_or_else(|| c.invalid("region of no object"))?;
-            return Ok(Some(self.with_region(address, &mut c)?));
+            return Ok(Some(Place { address, what: What::Region(Stored::parse(&mut c)?) }));
         }
         // Since HDF5 1.12 one type stands for all kinds, and each element says which it is.
         let (class, flags) = (c.u8()?, c.u8()?);
@@ -95,7 +119,7 @@ impl<'f> References<'f> {
             return Err(c.unsupported("reference into another file"));
         }
         if class == 2 {
-            return Ok(Some(self.object(token(&mut c)?)));
+            return Ok(Some(Place { address: token(&mut c)?, what: What::Object }));
         }
         c.skip(4)?;
         let heap = c.address(self.sizes())?.ok_or_else(|| c.invalid("reference without its heap object"))?;
@@ -105,23 +129,15 @@ impl<'f> References<'f> {
         match class {
             3 => {
                 c.skip(8)?;
-                self.with_region(address, &mut c).map(Some)
+                Ok(Some(Place { address, what: What::Region(Stored::parse(&mut c)?) }))
             }
             4 => {
                 let n = c.u16()?;
                 let name = String::from_utf8_lossy(c.bytes(n.into())?).into_owned();
-                let mut parts = self.object(address);
-                parts.push(("attribute".into(), Value::String(name)));
-                Ok(Some(parts))
+                Ok(Some(Place { address, what: What::Attribute(name) }))
             }
             n => Err(c.unsupported(format!("reference of kind {n}"))),
         }
-    }
-
-    fn with_region(&self, address: u64, c: &mut Cursor<'_>) -> Result<Vec<(String, Value)>> {
-        let mut parts = self.object(address);
-        parts.push(("region".into(), Value::String(shown(&Stored::parse(c)?))));
-        Ok(parts)
     }
 }
 
@@ -184,6 +200,11 @@ fn shown(stored: &Stored) -> String {
     }
 }
 
+/// The first path to the object at an address.
+pub(crate) fn path_of(cx: Context<'_, '_>, address: u64) -> Option<String> {
+    cx.file.paths.get_or_init(|| paths(cx)).get(&address).cloned()
+}
+
 /// The first path to every object, as far as groups can be read.
 fn paths(cx: Context<'_, '_>) -> HashMap<u64, String> {
     let mut found = HashMap::from([(cx.file.superblock.root, "/".to_owned())]);
@@ -224,5 +245,22 @@ impl Heap for References<'_> {
         let name = format!("{kind:?} reference").to_lowercase();
         let parts = parts.unwrap_or_else(|| vec![("path".into(), Value::Null)]);
         Some(Value::Opaque(Box::new(Opaque { name, parts })))
+    }
+
+    fn target(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<Target>> {
+        let Some(Place { address, what }) = self.locate(kind, bytes)? else { return Ok(None) };
+        let path = self.path(address).ok_or_else(|| {
+            Error::unsupported(format!("a reference to address {address}, which no path leads to"))
+        })?;
+        let region = match what {
+            What::Object => None,
+            What::Region(stored) => {
+                let mut region = Vec::new();
+                stored.emit(&mut region)?;
+                Some(region)
+            }
+            What::Attribute(_) => return Err(Error::unsupported("writing references to attributes")),
+        };
+        Ok(Some(Target { path: path.to_owned(), region }))
     }
 }

@@ -1,8 +1,11 @@
 //! Metadata values as HDF5 attributes.
 
+use super::heap::{self, Kept};
 use super::tree::{Attribute, Content};
+use crate::format::message::attribute::{self as message, Type};
 use crate::format::message::dataspace::Dataspace;
 use crate::numpy_types;
+use hyperslab_core::container::StoredAttribute;
 use hyperslab_core::dtype::{Charset, Padding, StringType};
 use hyperslab_core::{ByteOrder, Dtype, Error, Limits, Result, Shape, Value, View};
 
@@ -31,7 +34,41 @@ pub(super) fn encode(name: &str, value: &Value) -> Result<Attribute> {
         Value::Array(view) => array(view),
         other => Err(cannot_hold(other)),
     }?;
-    Ok(Attribute { name: name.to_owned(), dtype, space, data })
+    Ok(Attribute { name: name.to_owned(), dtype, named: None, space, data })
+}
+
+/// The attribute that an attribute of another file becomes.
+pub(super) fn stored(name: &str, stored: &StoredAttribute<'_>, named: Option<usize>) -> Result<Attribute> {
+    let (space, data) = match &stored.elements {
+        None => (Dataspace::null(), Content::Bytes(Vec::new())),
+        Some(view) => (Dataspace::fixed(view.shape().clone()), elements(view)?),
+    };
+    Ok(Attribute { name: name.to_owned(), dtype: stored.dtype.clone(), named, space, data })
+}
+
+fn elements(view: &View<'_>) -> Result<Content> {
+    let limits = Limits::default();
+    match heap::points(view.dtype()) && !view.is_empty() {
+        true => Ok(Content::Elements(Kept::copy(view, &limits)?)),
+        false => Ok(Content::Bytes(view.to_bytes(&limits)?.into_owned())),
+    }
+}
+
+/// The most bytes of an attribute that lies in an object's header.
+pub(super) fn most_compact(old: bool) -> usize {
+    // Bodies in old headers are padded to multiples of 8.
+    if old { 0xfff8 } else { 0xffff }
+}
+
+/// An attribute's message but for the elements, which end it; its named type is at `named`.
+pub(super) fn body(a: &Attribute, named: Option<u64>, old: bool) -> Result<Vec<u8>> {
+    let dtype = match a.named {
+        Some(_) => Type::Named(named.unwrap_or_default()),
+        None => Type::Own(&a.dtype),
+    };
+    let mut body = Vec::new();
+    message::emit_typed(&a.name, dtype, &a.space, &[], old, &mut body)?;
+    Ok(body)
 }
 
 fn cannot_hold(value: &Value) -> Error {
@@ -108,8 +145,8 @@ fn array(view: &View<'_>) -> Result<(Dtype, Dataspace, Content)> {
         })?;
         return Ok((TEXT, space, texts(&items)?));
     }
-    if view.dtype().has_indirection() {
-        return Err(Error::unsupported(format!("an HDF5 attribute of {} is not written yet", view.dtype())));
+    if heap::points(view.dtype()) {
+        return Ok((view.dtype().clone(), space, elements(view)?));
     }
     let dtype = match (view.dtype(), numpy_types::stored_as(view.dtype())?) {
         (Dtype::Bytes(_), Some(stored)) => stored,

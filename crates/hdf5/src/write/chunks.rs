@@ -4,12 +4,18 @@
 //! are filled up with the fill value and stored in full, as every library stores them.
 
 use super::elements::Elements;
+use super::heap::Addresses;
 use super::index::{self, Sorted};
+use super::newer_index::{self, Entry};
 use super::space::Space;
+use super::storage::{Layout, Storage};
+use super::tree::Place;
 use crate::filter;
 use crate::format::btree_v1::ChunkKey;
 use crate::format::message::filter_pipeline::Filter;
-use hyperslab_core::{Error, Result, Shape};
+use crate::format::message::layout::ChunkIndex;
+use crate::index::grid::Grid;
+use hyperslab_core::{Error, Limits, Result, Shape, View};
 use rayon::prelude::*;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -31,7 +37,31 @@ pub(super) struct Chunks {
     filters: Vec<Filter>,
     /// One element of what is beyond the edge; zeros otherwise.
     fill: Option<Vec<u8>>,
+    index: ChunkIndex,
+    /// Greatest extents of the array, where it can grow.
+    max: Option<Shape>,
     written: Vec<Written>,
+}
+
+/// Writes the elements of a whole dataset; objects that they refer to are found by `addresses`.
+pub(super) fn place(
+    view: &View<'_>,
+    storage: &Storage,
+    space: &mut Space,
+    limits: &Limits,
+    addresses: Addresses<'_>,
+) -> Result<Place> {
+    let elements = Elements::of(view, &storage.dtype, space, limits, addresses)?;
+    match &storage.layout {
+        Layout::Contiguous => elements.append(space),
+        Layout::Compact => elements.dense().map(Place::Compact),
+        Layout::Chunked { .. } => {
+            let mut chunks = Chunks::new(storage)?;
+            let origin = chunks.origin();
+            chunks.write(&elements, &origin, space)?;
+            chunks.finish(space)
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -44,21 +74,24 @@ struct Written {
 }
 
 impl Chunks {
-    pub(super) fn new(
-        shape: &Shape,
-        chunk: &Shape,
-        width: u64,
-        filters: &[Filter],
-        fill: Option<&[u8]>,
-    ) -> Result<Chunks> {
+    /// The chunks of a dataset that is stored in chunks.
+    pub(super) fn new(storage: &Storage) -> Result<Chunks> {
+        let Layout::Chunked { chunk, filters, index } = &storage.layout else {
+            return Err(Error::usage("a dataset without chunks"));
+        };
+        let shape = &storage.space.dims;
         let counts = shape.iter().zip(chunk.iter()).map(|(n, c)| n.div_ceil(*c)).collect();
+        let width = storage.dtype.itemsize();
+        let fill = storage.fill_bytes();
         Ok(Chunks {
             chunk: chunk.clone(),
             counts,
             width,
             bytes: chunk.bytes(width)?,
-            filters: filters.to_vec(),
+            filters: filters.clone(),
             fill: fill.filter(|f| f.iter().any(|&b| b != 0)).map(<[u8]>::to_vec),
+            index: *index,
+            max: storage.space.max.clone(),
             written: Vec::new(),
         })
     }
@@ -97,7 +130,10 @@ impl Chunks {
                 let size = u32::try_from(bytes.len()).map_err(|_| {
                     Error::unsupported(format!("a chunk of {} bytes when filtered", bytes.len()))
                 })?;
-                let address = space.append(&bytes, if self.filters.is_empty() { 8 } else { 1 })?;
+                // Chunks without an index lie one after another.
+                let follows = !self.filters.is_empty()
+                    || (self.index == ChunkIndex::Implicit && !self.written.is_empty());
+                let address = space.append(&bytes, if follows { 1 } else { 8 })?;
                 self.written.push(Written { number, address, size, filter_mask });
             }
             done = numbers.end;
@@ -105,13 +141,41 @@ impl Chunks {
         Ok(())
     }
 
-    /// Writes the index; returns where it is, if there are chunks.
-    pub(super) fn finish(mut self, space: &mut Space) -> Result<Option<u64>> {
+    /// Writes the index; says what it is and where.
+    pub(super) fn finish(mut self, space: &mut Space) -> Result<Place> {
         self.written.sort_unstable_by_key(|w| w.number);
         if self.written.windows(2).any(|w| matches!(w, [a, b] if a.number == b.number)) {
             return Err(Error::usage("a chunk was written twice"));
         }
-        index::write(&self, self.width, space)
+        if self.index == ChunkIndex::BtreeV1 || self.written.is_empty() {
+            let address = index::write(&self, self.width, space)?;
+            return Ok(Place::Chunked { index: self.index, address });
+        }
+        let entries = self.written.iter().map(|w| Entry {
+            at: position(w.number, &self.counts),
+            address: w.address,
+            size: w.size,
+            mask: w.filter_mask,
+        });
+        let dims: Shape =
+            self.counts.iter().zip(self.chunk.iter()).map(|(n, c)| n.saturating_mul(*c)).collect();
+        let grid = Grid::new(&dims, self.max.as_ref(), &self.chunk)?;
+        let filtered = !self.filters.is_empty();
+        match newer_index::write(
+            self.index,
+            &entries.collect::<Vec<_>>(),
+            &grid,
+            filtered,
+            self.bytes,
+            space,
+        )? {
+            Some((index, address)) => Ok(Place::Chunked { index, address: Some(address) }),
+            // Too far apart to be listed.
+            None => {
+                let address = index::write(&self, self.width, space)?;
+                Ok(Place::Chunked { index: ChunkIndex::BtreeV1, address })
+            }
+        }
     }
 
     /// Where the first chunk begins.

@@ -109,6 +109,19 @@ impl<'w> DatasetBuilder<'w> {
         self
     }
 
+    /// Leaves room for all chunks from the start: with [`Libver::Latest`](super::Libver::Latest) and without filters
+    /// they lie one after another then, and no index is needed.
+    pub fn allocate_early(mut self) -> Self {
+        self.options.early = true;
+        self
+    }
+
+    /// Lets the type of the elements be a [named type](super::Writer::named_type), which is the same.
+    pub fn named_type(mut self, path: &str) -> Self {
+        self.options.named_type = Some(path.to_owned());
+        self
+    }
+
     /// The same as a container's options have it, all at once.
     pub fn options(mut self, options: ArrayOptions) -> Self {
         self.options = options;
@@ -169,7 +182,7 @@ impl<'w> DatasetBuilder<'w> {
                 (0..shape.count()?).for_each(|_| bytes.extend_from_slice(fill));
                 Place::Compact(bytes)
             }
-            Layout::Chunked { .. } => Place::Chunked { index: None },
+            Layout::Chunked { index, .. } => Place::Chunked { index: *index, address: None },
         };
         self.writer.tree.dataset(&self.path, Dataset { storage, place }, attributes)?;
         self.finish_attributes()
@@ -182,15 +195,12 @@ impl<'w> DatasetBuilder<'w> {
     pub fn null(mut self) -> Result<()> {
         let path = self.path.clone();
         let mut made = || {
-            self.writer.tree.check_free(&self.path)?;
             let dtype = self.dtype.take().ok_or_else(|| Error::usage("a dataset needs a type"))?;
-            if self.shape.is_some() || !self.options.max_shape.is_empty() {
+            if self.shape.is_some() {
                 return Err(Error::usage("a shape for a dataset without one"));
             }
             self.settle_fill(&dtype)?;
-            let (storage, attributes) = self.writer.settle(&dtype, None, &self.options)?;
-            let place = Place::Contiguous { address: None, size: 0 };
-            self.writer.tree.dataset(&self.path, Dataset { storage, place }, attributes)?;
+            self.writer.put_null(&self.path, &dtype, &self.options)?;
             self.finish_attributes()
         };
         made().map_err(|e| e.object(path))

@@ -1,78 +1,87 @@
-//! The attributes of an object in a heap of their own, where one of them is too long for its header.
-//!
-//! Every attribute, long or short, is a huge object of the heap: it lies where it lies, a tree finds it by its key, and
-//! another tree finds the key by the attribute's name. Any library that changes them puts short ones into the heap's
-//! blocks.
+//! The links of a large group, and the attributes of an object of which one is too long for its header: in a fractal
+//! heap, found by name through a tree of the hashes of their names.
 
+use super::arena::Arena;
+use super::btree_v2::{self, NODE};
+use super::fractal::FractalHeap;
 use super::space::Space;
 use crate::format::Put;
-use crate::format::btree_v2;
 use crate::format::checksum::lookup3;
-use crate::format::fractal_heap::{self, huge_id};
+use crate::format::fractal_heap::Parameters;
 use hyperslab_core::Result;
 
-/// B-tree of huge objects that filters do not change.
-const HUGE: u8 = 1;
+/// B-tree of links by name.
+const LINK_NAMES: u8 = 5;
+/// B-tree of links by their order of creation.
+const LINK_ORDER: u8 = 6;
 /// B-tree of attributes by name.
-const NAMES: u8 = 8;
+const ATTRIBUTE_NAMES: u8 = 8;
 /// The order of creation of an attribute whose object keeps none.
 const NO_ORDER: u32 = 0xffff;
 
-/// Where the attributes of an object are.
-#[derive(Clone, Copy)]
+/// Where links or attributes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Dense {
     pub(super) heap: u64,
     pub(super) names: u64,
+    /// The tree of the order of creation, where it is kept.
+    pub(super) order: Option<u64>,
 }
 
 /// Writes attributes, each a name and the body of its message.
-pub(super) fn write<'a>(
+pub(super) fn attributes<'a>(
     attributes: impl Iterator<Item = (&'a str, &'a [u8])>,
     space: &mut Space,
 ) -> Result<Dense> {
-    let (mut huge, mut names) = (Vec::new(), Vec::new());
-    let mut bytes = 0;
-    for ((name, body), key) in attributes.zip(1u64..) {
-        let address = space.append(body, 8)?;
-        let len = body.len() as u64;
-        bytes += len;
-        huge.push(record::<24>(|r| {
-            r.put_u64(address);
-            r.put_u64(len);
-            r.put_u64(key);
-        }));
-        names.push((lookup3(name.as_bytes()), name, key));
+    let mut arena = Arena::new(space);
+    let mut heap = FractalHeap::new(Parameters::ATTRIBUTES, &mut arena)?;
+    let mut all = Vec::new();
+    for (name, body) in attributes {
+        all.push((lookup3(name.as_bytes()), name, heap.add(body, &mut arena)?));
     }
-    names.sort_unstable();
-    let names: Vec<[u8; 17]> = names
-        .into_iter()
-        .map(|(hash, _, key)| {
-            record(|r| {
-                r.extend_from_slice(&huge_id(key));
-                r.put_u8(0);
-                r.put_u32(NO_ORDER);
-                r.put_u32(hash);
-            })
-        })
-        .collect();
-    let huge_tree = tree(HUGE, &huge, space)?;
-    let names_tree = tree(NAMES, &names, space)?;
-    let mut header = Vec::new();
-    fractal_heap::emit_huge(huge_tree, huge.len() as u64, bytes, &mut header);
-    Ok(Dense { heap: space.append(&header, 8)?, names: names_tree })
+    all.sort_unstable();
+    let mut records = Vec::new();
+    for (hash, _, id) in &all {
+        records.extend_from_slice(id);
+        records.put_u8(0);
+        records.put_u32(NO_ORDER);
+        records.put_u32(*hash);
+    }
+    let names = btree_v2::write(ATTRIBUTE_NAMES, NODE, 17, &records, &mut arena)?;
+    let heap = heap.finish(&mut arena)?;
+    arena.finish(space)?;
+    Ok(Dense { heap, names, order: None })
 }
 
-fn tree<const N: usize>(kind: u8, records: &[[u8; N]], space: &mut Space) -> Result<u64> {
-    let mut out = Vec::new();
-    let header = btree_v2::emit_leaf(kind, records, space.next(8), &mut out)?;
-    space.append(&out, 8)?;
-    Ok(header)
-}
-
-fn record<const N: usize>(fill: impl FnOnce(&mut Vec<u8>)) -> [u8; N] {
-    let mut bytes = Vec::with_capacity(N);
-    fill(&mut bytes);
-    let mut out = [0; N];
-    out.iter_mut().zip(bytes).for_each(|(to, b)| *to = b);
-    out
+/// Writes links in the order of their creation, each a name and the body of its message.
+pub(super) fn links<'a>(
+    links: impl Iterator<Item = (&'a str, Result<Vec<u8>>)>,
+    ordered: bool,
+    space: &mut Space,
+) -> Result<Dense> {
+    let mut arena = Arena::new(space);
+    let mut heap = FractalHeap::new(Parameters::LINKS, &mut arena)?;
+    let (mut all, mut by_order) = (Vec::new(), Vec::new());
+    for ((name, body), number) in links.zip(0u64..) {
+        let id = heap.add(&body?, &mut arena)?;
+        if ordered {
+            by_order.put_u64(number);
+            by_order.extend_from_slice(&id);
+        }
+        all.push((lookup3(name.as_bytes()), name, id));
+    }
+    all.sort_unstable();
+    let mut records = Vec::with_capacity(all.len() * 11);
+    for (hash, _, id) in &all {
+        records.put_u32(*hash);
+        records.extend_from_slice(id);
+    }
+    let names = btree_v2::write(LINK_NAMES, NODE, 11, &records, &mut arena)?;
+    let order = match ordered {
+        true => Some(btree_v2::write(LINK_ORDER, NODE, 15, &by_order, &mut arena)?),
+        false => None,
+    };
+    let heap = heap.finish(&mut arena)?;
+    arena.finish(space)?;
+    Ok(Dense { heap, names, order })
 }

@@ -1,9 +1,10 @@
 //! The elements of an array as they are stored: references into the new file's heap in place of those of another, text
 //! as UTF-8, everything else as it is.
 
+use super::ALIGNMENT;
+use super::heap::{self, Addresses, Collections};
 use super::space::Space;
 use super::tree::Place;
-use super::{ALIGNMENT, heap};
 use crate::numpy_types;
 use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, View};
 use std::ops::Range;
@@ -15,28 +16,31 @@ pub(super) struct Elements<'v> {
 }
 
 impl<'v> Elements<'v> {
-    /// Takes elements that are to be stored as `stored`; what lies outside them is written first.
+    /// Takes elements that are to be stored as `stored`; what they point at is written first, and objects are found by
+    /// `addresses`.
     pub(super) fn of(
         view: &'v View<'_>,
         stored: &Dtype,
         space: &mut Space,
         limits: &Limits,
+        addresses: Addresses<'_>,
     ) -> Result<Elements<'v>> {
-        if stored.has_references() && !is_zero(view)? {
-            let what = format!("elements of {stored} are addresses in the file that they come from");
+        let is_text = numpy_types::has_unicode(view.dtype());
+        if !heap::points(stored) || view.is_empty() || (!stored.has_indirection() && is_zero(view)?) {
+            return Ok(Elements { view: view.borrow(), is_text });
+        }
+        if is_text {
+            let what =
+                format!("elements of {}: NumPy's text beside elements that point elsewhere", view.dtype());
             return Err(Error::unsupported(what));
         }
-        let view = match stored.has_indirection() && !view.is_empty() {
-            true => {
-                let width = u32::try_from(stored.itemsize())
-                    .map_err(|_| Error::unsupported(format!("elements of {stored}")))?;
-                let moved = heap::relocate(view, space, limits)?;
-                View::new(Dtype::Void(width), view.shape().clone(), moved)?
-            }
-            false => view.borrow(),
-        };
-        let is_text = numpy_types::has_unicode(view.dtype());
-        Ok(Elements { view, is_text })
+        let width = u32::try_from(stored.itemsize())
+            .map_err(|_| Error::unsupported(format!("elements of {stored}")))?;
+        let mut heap = Collections::new(space, addresses);
+        let moved = heap.elements(view, limits)?;
+        heap.flush()?;
+        let view = View::new(Dtype::Void(width), view.shape().clone(), moved)?;
+        Ok(Elements { view, is_text: false })
     }
 
     pub(super) fn shape(&self) -> &Shape {
@@ -78,7 +82,8 @@ impl<'v> Elements<'v> {
     }
 }
 
-fn is_zero(view: &View<'_>) -> Result<bool> {
+/// Whether all bytes are zero, as those of null references are.
+pub(super) fn is_zero(view: &View<'_>) -> Result<bool> {
     let mut zero = true;
     view.pieces(|piece| {
         zero &= piece.iter().all(|&b| b == 0);

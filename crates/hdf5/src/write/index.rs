@@ -1,12 +1,47 @@
-//! The version 1 B-tree of a dataset's chunks, which every library has read since HDF5 1.0.
+//! The index of a dataset's chunks: which one, and the version 1 B-tree, which every library has read since HDF5 1.0.
 //!
 //! All chunks are known when it is written, so every node but the last of a level is full. Nodes have their final
-//! size, and any library can continue the tree.
+//! size, and any library can continue the tree. The indexes of HDF5 1.10: `newer_index`.
 
 use super::space::Space;
+use super::{Libver, btree_v2};
 use crate::format::Sizes;
 use crate::format::btree_v1::{ChunkKey, Prefix, emit_chunk_node};
-use hyperslab_core::Result;
+use crate::format::extensible_array::Parameters;
+use crate::format::fixed_array;
+use crate::format::message::dataspace::UNLIMITED;
+use crate::format::message::layout::ChunkIndex;
+use hyperslab_core::{Result, Shape};
+
+/// More chunks than this are not listed one by one, written or not.
+const MOST_FIXED: u64 = 1 << 22;
+
+/// The index that libhdf5 would choose; a version 1 B-tree for those that know no other, and where the list of all
+/// possible chunks would be long.
+pub(super) fn choose(
+    libver: Libver,
+    shape: &Shape,
+    max: Option<&Shape>,
+    chunk: &Shape,
+    filtered: bool,
+    early: bool,
+) -> ChunkIndex {
+    if libver != Libver::Latest {
+        return ChunkIndex::BtreeV1;
+    }
+    let greatest = max.unwrap_or(shape);
+    let fixed = greatest == shape;
+    let counts = greatest.iter().zip(chunk.iter()).map(|(n, c)| n.div_ceil((*c).max(1)));
+    let total = counts.fold(1u64, u64::saturating_mul);
+    match greatest.iter().filter(|&&n| n == UNLIMITED).count() {
+        1 => ChunkIndex::ExtensibleArray(Parameters::STANDARD),
+        0 if fixed && chunk == shape => ChunkIndex::Single { filtered: filtered.then_some((0, 0)) },
+        0 if fixed && early && !filtered && total <= MOST_FIXED => ChunkIndex::Implicit,
+        0 if total <= MOST_FIXED => ChunkIndex::FixedArray { page_bits: fixed_array::Header::PAGE_BITS },
+        0 => ChunkIndex::BtreeV1,
+        _ => ChunkIndex::BtreeV2 { node_size: btree_v2::CHUNK_NODE },
+    }
+}
 
 /// Chunks in the order of their positions, by their number in that order.
 pub(super) trait Sorted {

@@ -5,29 +5,40 @@
 //! nothing behind. Not here: changing existing files, and files that grow (`append`).
 //!
 //! The dialect is that of HDF5 1.8 (superblock 2, version 2 object headers, layout 3 with version 1 B-trees, datatype
-//! 1 and 3), which every library since reads. Checked against h5py on HDF5 2.0, 1.14 and 1.12.
+//! 1 and 3), which every library since reads, unless [`Writer::libver`] asks for an older or a newer one. Checked against
+//! h5py on HDF5 2.0, 1.14 and 1.12.
 
+mod arena;
 mod attribute;
+mod btree_v2;
 mod chunk_shape;
 mod chunks;
 mod dataset;
 mod dense;
 mod elements;
+mod fractal;
 mod group;
+mod headers;
 mod heap;
 mod index;
+mod libver;
+mod newer_index;
+mod reference;
 mod rows;
 mod space;
 mod storage;
 mod stream;
+mod symbol_table;
 mod tree;
 
+use crate::format::message::datatype;
 use crate::numpy_types;
-use chunks::Chunks;
-use elements::Elements;
-use hyperslab_core::container::Fill;
+use heap::Kept;
+use hyperslab_core::container::{Fill, StoredAttribute};
 use hyperslab_core::output::NewFile;
-use hyperslab_core::{ArrayOptions, ContainerWriter, Dtype, Limits, LinkTo, Result, Shape, Value, View};
+use hyperslab_core::{
+    ArrayOptions, ContainerWriter, Dtype, Error, Limits, LinkTo, Result, Shape, Value, View,
+};
 use space::Space;
 use std::path::Path;
 use storage::{Layout, Storage};
@@ -35,6 +46,8 @@ use tree::{Attribute, Dataset, Place, Tree};
 
 pub use dataset::DatasetBuilder;
 pub use group::Group;
+pub use libver::Libver;
+pub use reference::{Reference, references};
 pub use rows::RowsWriter;
 pub use stream::DatasetStream;
 
@@ -94,6 +107,18 @@ impl Writer {
         Self::over(Space::memory())
     }
 
+    /// Makes the file of the structures of another version of HDF5, before anything is written.
+    ///
+    /// # Errors
+    /// `Usage` when something was written.
+    pub fn libver(mut self, libver: Libver) -> Result<Writer> {
+        if self.space.end() > 0 || self.tree.objects.len() > 1 {
+            return Err(Error::usage("the version of HDF5 is chosen before anything is written"));
+        }
+        self.space.libver = libver;
+        Ok(self)
+    }
+
     fn over(space: Space) -> Writer {
         Writer { space, tree: Tree::new(), limits: Limits::default() }
     }
@@ -118,18 +143,24 @@ impl Writer {
     fn put(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
         self.tree.check_free(path)?;
         let (storage, attributes) = self.settle(view.dtype(), Some(view.shape()), options)?;
-        let elements = Elements::of(view, &storage.dtype, &mut self.space, &self.limits)?;
-        let place = match &storage.layout {
-            Layout::Contiguous => elements.append(&mut self.space)?,
-            Layout::Compact => Place::Compact(elements.dense()?),
-            Layout::Chunked { chunk, filters } => {
-                let fill = storage.fill_bytes();
-                let width = storage.dtype.itemsize();
-                let mut chunks = Chunks::new(view.shape(), chunk, width, filters, fill)?;
-                let origin = chunks.origin();
-                chunks.write(&elements, &origin, &mut self.space)?;
-                Place::Chunked { index: chunks.finish(&mut self.space)? }
-            }
+        let place = match storage.dtype.has_references() && !elements::is_zero(view)? {
+            // Objects have no addresses before all of them are there.
+            true => Place::Waiting(Kept::copy(view, &self.limits)?),
+            false => chunks::place(view, &storage, &mut self.space, &self.limits, &|_| None)?,
+        };
+        self.tree.dataset(path, Dataset { storage, place }, attributes)
+    }
+
+    /// Makes a dataset with a null dataspace.
+    fn put_null(&mut self, path: &str, dtype: &Dtype, options: &ArrayOptions) -> Result<()> {
+        self.tree.check_free(path)?;
+        if !options.max_shape.is_empty() {
+            return Err(Error::usage("greatest extents for a dataset without a shape"));
+        }
+        let (storage, attributes) = self.settle(dtype, None, options)?;
+        let place = match storage.layout {
+            Layout::Compact => Place::Compact(Vec::new()),
+            _ => Place::Contiguous { address: None, size: 0 },
         };
         self.tree.dataset(path, Dataset { storage, place }, attributes)
     }
@@ -141,8 +172,16 @@ impl Writer {
         shape: Option<&Shape>,
         options: &ArrayOptions,
     ) -> Result<(Storage, Vec<Attribute>)> {
+        let libver = self.space.libver;
+        let settle = |dtype: Dtype, options: &ArrayOptions| {
+            let mut storage = Storage::settle(dtype, shape, options, libver)?;
+            if let Some(path) = &options.named_type {
+                storage.named = Some(self.tree.type_at(path, &storage.dtype)?);
+            }
+            Ok(storage)
+        };
         let Some(stored) = numpy_types::stored_as(dtype)? else {
-            return Ok((Storage::settle(dtype.clone(), shape, options)?, Vec::new()));
+            return Ok((settle(dtype.clone(), options)?, Vec::new()));
         };
         let text = Value::from(numpy_types::describe(dtype));
         let descr = attribute::encode(numpy_types::ATTRIBUTE, &text)?;
@@ -154,7 +193,16 @@ impl Writer {
             let one = View::new(dtype.clone(), Shape::from([1]), bytes.clone())?;
             options.fill = Fill::Value(numpy_types::encode(&one, &self.limits)?.to_vec());
         }
-        Ok((Storage::settle(stored, shape, &options)?, vec![descr]))
+        Ok((settle(stored, &options)?, vec![descr]))
+    }
+
+    /// Makes a named type, which datasets and attributes can have. Parents are made.
+    ///
+    /// # Errors
+    /// `Usage` when the name is taken or cannot be stored, `Unsupported` for a type that HDF5 lacks.
+    pub fn named_type(&mut self, path: &str, dtype: &Dtype) -> Result<()> {
+        let made = datatype::emit(dtype, &mut Vec::new());
+        made.and_then(|()| self.tree.named_type(path, dtype.clone())).map_err(|e| e.object(path))
     }
 
     /// Hangs an attribute on an object that was written (`""` or `"/"` is the root).
@@ -188,7 +236,7 @@ impl Writer {
     }
 
     fn complete(&mut self) -> Result<()> {
-        let root = self.tree.emit(&mut self.space)?;
+        let root = headers::emit(&mut self.tree, &mut self.space, &self.limits)?;
         self.space.seal(root)
     }
 }
@@ -204,6 +252,26 @@ impl ContainerWriter for Writer {
 
     fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()> {
         Writer::attribute(self, path, name, value)
+    }
+
+    fn null(&mut self, path: &str, dtype: &Dtype, options: &ArrayOptions) -> Result<bool> {
+        self.put_null(path, dtype, options).map_err(|e| e.object(path))?;
+        Ok(true)
+    }
+
+    fn named_type(&mut self, path: &str, dtype: &Dtype) -> Result<bool> {
+        Writer::named_type(self, path, dtype)?;
+        Ok(true)
+    }
+
+    fn stored_attribute(&mut self, path: &str, name: &str, attribute: &StoredAttribute<'_>) -> Result<bool> {
+        let mut put = || {
+            let named = attribute.named_type.as_deref();
+            let named = named.map(|n| self.tree.type_at(n, &attribute.dtype)).transpose()?;
+            self.tree.attribute(path, attribute::stored(name, attribute, named)?)
+        };
+        put().map_err(|e| e.object(format!("{path}@{name}")))?;
+        Ok(true)
     }
 
     fn link(&mut self, path: &str, to: &LinkTo) -> Result<bool> {

@@ -5,11 +5,13 @@
 //! Any library may append to such a dataset later. Not here: files that are read while they grow (`append`), though
 //! [`Writer::growing`] makes a dataset that can be continued there.
 
+use super::heap;
 use super::index::{self, Sorted};
 use super::storage::Storage;
 use super::tree::{Dataset, Place};
-use super::{ALIGNMENT, Writer};
+use super::{ALIGNMENT, Libver, Writer};
 use crate::format::btree_v1::ChunkKey;
+use crate::format::message::layout::ChunkIndex;
 use hyperslab_core::{ArrayOptions, Dtype, Error, Result, Shape};
 
 /// Rows on their way into a dataset; the dataset exists once [`RowsWriter::finish`] was called.
@@ -61,9 +63,7 @@ fn chunk(dtype: &Dtype, chunk_rows: u32) -> Result<Run> {
     let width = dtype.itemsize();
     let size = u64::from(chunk_rows).checked_mul(width).and_then(|n| u32::try_from(n).ok());
     match size {
-        Some(size) if size > 0 && !dtype.has_indirection() => {
-            Ok(Run { size, rows: chunk_rows.into(), width })
-        }
+        Some(size) if size > 0 && !heap::points(dtype) => Ok(Run { size, rows: chunk_rows.into(), width }),
         _ => Err(Error::usage(format!("chunks of {chunk_rows} rows of {width} bytes ({dtype})"))),
     }
 }
@@ -97,7 +97,7 @@ impl Writer {
 fn storage(dtype: &Dtype, rows: u64, chunk_rows: u64) -> Result<Storage> {
     let chunks = Some(Shape::from([chunk_rows]));
     let options = ArrayOptions { chunks, max_shape: vec![None], ..ArrayOptions::default() };
-    Storage::settle(dtype.clone(), Some(&[rows].into()), &options)
+    Storage::settle(dtype.clone(), Some(&[rows].into()), &options, Libver::default())
 }
 
 impl RowsWriter<'_> {
@@ -149,7 +149,8 @@ impl RowsWriter<'_> {
             None => None,
         };
         let made = storage(&self.dtype, rows, self.run.rows).and_then(|storage| {
-            let dataset = Dataset { storage, place: Place::Chunked { index } };
+            let dataset =
+                Dataset { storage, place: Place::Chunked { index: ChunkIndex::BtreeV1, address: index } };
             self.writer.tree.dataset(&self.path, dataset, Vec::new())
         });
         made.map_err(|e| e.object(self.path))?;

@@ -1,6 +1,7 @@
 //! Space in a new file: bytes appended at aligned addresses, the superblock put at the front last.
 
-use crate::format::superblock::{LEN_V2, Superblock};
+use super::Libver;
+use crate::format::superblock::{LEN_V0, LEN_V2, Superblock};
 use hyperslab_core::output::NewFile;
 use hyperslab_core::{Error, Result};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -9,6 +10,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 pub(super) struct Space {
     sink: Sink,
     end: u64,
+    pub(super) libver: Libver,
 }
 
 enum Sink {
@@ -18,22 +20,26 @@ enum Sink {
 
 impl Space {
     pub(super) fn file(file: NewFile) -> Space {
-        Space { sink: Sink::File(Box::new(BufWriter::with_capacity(1 << 16, file))), end: 0 }
+        Space {
+            sink: Sink::File(Box::new(BufWriter::with_capacity(1 << 16, file))),
+            end: 0,
+            libver: Libver::default(),
+        }
     }
 
     pub(super) fn memory() -> Space {
-        Space { sink: Sink::Memory(Vec::new()), end: 0 }
+        Space { sink: Sink::Memory(Vec::new()), end: 0, libver: Libver::default() }
     }
 
     /// Where the next byte without alignment would go.
-    #[cfg(test)]
     pub(super) fn end(&self) -> u64 {
         self.end
     }
 
     /// The address that [`Space::append`] will give to the next bytes.
     pub(super) fn next(&self, alignment: u64) -> u64 {
-        self.end.max(LEN_V2 as u64).next_multiple_of(alignment)
+        let front = if self.libver == Libver::Earliest { LEN_V0 } else { LEN_V2 };
+        self.end.max(front as u64).next_multiple_of(alignment)
     }
 
     /// Appends bytes at the next multiple of `alignment`; returns their address.
@@ -67,22 +73,50 @@ impl Space {
         Ok(())
     }
 
-    /// Writes the superblock: the file now ends here and its root group is at `root`.
-    pub(super) fn seal(&mut self, root: u64) -> Result<()> {
-        let mut bytes = Vec::with_capacity(LEN_V2);
-        Superblock::new(2, self.end, root).emit(&mut bytes)?;
+    /// Leaves room for bytes that are to be [`overwrite`](Space::overwrite)n; returns its address.
+    pub(super) fn reserve(&mut self, len: u64, alignment: u64) -> Result<u64> {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        let address = self.append(&[], alignment)?;
+        let mut left = len;
+        while left > 0 {
+            let n = left.min(ZEROS.len() as u64);
+            self.write(ZEROS.get(..n as usize).unwrap_or_default())?;
+            left -= n;
+        }
+        Ok(address)
+    }
+
+    /// Writes over bytes that are there already.
+    pub(super) fn overwrite(&mut self, address: u64, bytes: &[u8]) -> Result<()> {
         match &mut self.sink {
             Sink::File(f) => {
-                let done =
-                    f.seek(SeekFrom::Start(0)).and_then(|_| f.write_all(&bytes)).and_then(|()| f.flush());
-                done.map_err(|e| Error::io(e, "cannot write the superblock").at(0).file(f.get_ref().target()))
+                let mut done = || {
+                    f.seek(SeekFrom::Start(address))?;
+                    f.write_all(bytes)?;
+                    f.seek(SeekFrom::Start(self.end)).map(drop)
+                };
+                let what = "cannot write the descriptions";
+                done().map_err(|e| Error::io(e, what).at(address).file(f.get_ref().target()))
             }
             Sink::Memory(v) => {
-                if let Some(front) = v.get_mut(..bytes.len()) {
-                    front.copy_from_slice(&bytes);
-                }
+                let at = usize::try_from(address).ok();
+                let slot = at.and_then(|at| v.get_mut(at..at.checked_add(bytes.len())?));
+                slot.ok_or_else(|| Error::usage("bytes beyond the end of the file"))?.copy_from_slice(bytes);
                 Ok(())
             }
+        }
+    }
+
+    /// Writes the superblock: the file now ends here and its root group is at `root`.
+    pub(super) fn seal(&mut self, root: u64) -> Result<()> {
+        let mut bytes = Vec::with_capacity(LEN_V0);
+        Superblock::new(self.libver.superblock(), self.end, root).emit(&mut bytes)?;
+        self.overwrite(0, &bytes)?;
+        match &mut self.sink {
+            Sink::File(f) => f
+                .flush()
+                .map_err(|e| Error::io(e, "cannot write the superblock").at(0).file(f.get_ref().target())),
+            Sink::Memory(_) => Ok(()),
         }
     }
 

@@ -3,13 +3,15 @@
 //! The rules are libhdf5's, where it has any: extents of chunks within the greatest extents, chunks of less than
 //! 4 GiB, no chunks for scalars; filters in h5py's order (shuffle, compression, checksum).
 
-use super::chunk_shape;
+use super::{Libver, chunk_shape, heap, index};
 use crate::filter;
 use crate::format::message::dataspace::{Dataspace, MAX_RANK, UNLIMITED};
 use crate::format::message::fill_value::{self, FillValue};
-use crate::format::message::filter_pipeline::Filter;
+use crate::format::message::filter_pipeline::{self, Filter};
+use crate::format::message::layout::ChunkIndex;
+use crate::format::message::shared::Shared;
 use crate::format::message::{datatype, kind};
-use crate::format::object_header::MessageArea;
+use crate::format::object_header::{MessageArea, SHARED};
 use hyperslab_core::codec::deflate::check_level;
 use hyperslab_core::container::Fill;
 use hyperslab_core::{ArrayLayout, ArrayOptions, Dtype, Error, Result, Shape};
@@ -21,10 +23,14 @@ const MOST_COMPACT: u64 = 0xffff - 4;
 pub(super) struct Storage {
     /// The type as it is stored.
     pub(super) dtype: Dtype,
+    /// The named type that it is.
+    pub(super) named: Option<usize>,
     pub(super) space: Dataspace,
     pub(super) layout: Layout,
     /// The fill value as it is stored.
     pub(super) fill: Fill,
+    /// Whether all chunks are there from the start.
+    pub(super) early: bool,
 }
 
 /// Where elements go.
@@ -32,7 +38,7 @@ pub(super) struct Storage {
 pub(super) enum Layout {
     Contiguous,
     Compact,
-    Chunked { chunk: Shape, filters: Vec<Filter> },
+    Chunked { chunk: Shape, filters: Vec<Filter>, index: ChunkIndex },
 }
 
 impl Storage {
@@ -40,15 +46,24 @@ impl Storage {
     ///
     /// # Errors
     /// `Usage` for options that do not go together or with the shape, `Unsupported` for what HDF5 lacks.
-    pub(super) fn settle(dtype: Dtype, shape: Option<&Shape>, options: &ArrayOptions) -> Result<Storage> {
+    pub(super) fn settle(
+        dtype: Dtype,
+        shape: Option<&Shape>,
+        options: &ArrayOptions,
+        libver: Libver,
+    ) -> Result<Storage> {
         datatype::emit(&dtype, &mut Vec::new())?;
         let fill = fill(&dtype, &options.fill)?;
         let Some(shape) = shape else {
             if options.needs_chunks() {
                 return Err(Error::usage("a dataset without a shape has neither chunks nor filters"));
             }
-            let layout = Layout::Contiguous;
-            return Ok(Storage { dtype, space: Dataspace::null(), layout, fill });
+            let layout = match options.layout {
+                ArrayLayout::Compact => Layout::Compact,
+                _ => Layout::Contiguous,
+            };
+            let space = Dataspace::null();
+            return Ok(Storage { dtype, named: None, space, layout, fill, early: false });
         };
         if shape.len() > usize::from(MAX_RANK) {
             let what = format!("rank {} (HDF5 ends at {MAX_RANK})", shape.len());
@@ -56,7 +71,7 @@ impl Storage {
         }
         shape.bytes(dtype.itemsize())?;
         let space = space(shape, &options.max_shape)?;
-        let chunked = |options| chunked(&dtype, &space, shape, options);
+        let chunked = |options| chunked(&dtype, &space, shape, options, libver);
         let layout = match options.layout {
             ArrayLayout::Usual if !options.needs_chunks() => Layout::Contiguous,
             ArrayLayout::Contiguous | ArrayLayout::Compact if options.needs_chunks() => {
@@ -76,7 +91,8 @@ impl Storage {
             }
             _ => chunked(options)?,
         };
-        Ok(Storage { dtype, space, layout, fill })
+        let early = options.early && matches!(layout, Layout::Chunked { .. });
+        Ok(Storage { dtype, named: None, space, layout, fill, early })
     }
 
     /// The bytes of one element that was never written, unless they are zeros.
@@ -87,29 +103,48 @@ impl Storage {
         }
     }
 
-    /// Adds the messages for space, type, fill value and filters.
-    pub(super) fn describe(&self, area: &mut MessageArea) -> Result<()> {
+    /// Adds the messages for space, type, fill value and filters, in the forms of HDF5 1.6 where they are to be `old`;
+    /// the named type is at `named`.
+    pub(super) fn describe(&self, named: Option<u64>, old: bool, area: &mut MessageArea) -> Result<()> {
         const CONSTANT: u8 = 1;
-        area.push(kind::DATASPACE, 0, |out| self.space.emit(out))?;
-        area.push(kind::DATATYPE, CONSTANT, |out| datatype::emit(&self.dtype, out))?;
+        area.push(
+            kind::DATASPACE,
+            0,
+            |out| if old { self.space.emit_old(out) } else { self.space.emit(out) },
+        )?;
+        match named {
+            Some(address) => area.push(kind::DATATYPE, CONSTANT | SHARED, |out| {
+                Shared::emit(address, old, out);
+                Ok(())
+            })?,
+            None => area.push(kind::DATATYPE, CONSTANT, |out| match old {
+                true => datatype::emit_old(&self.dtype, out),
+                false => datatype::emit(&self.dtype, out),
+            })?,
+        }
         let base = match &self.layout {
             Layout::Contiguous => fill_value::CONTIGUOUS,
             Layout::Compact => fill_value::COMPACT,
+            Layout::Chunked { .. } if self.early => fill_value::COMPACT,
             Layout::Chunked { .. } if self.dtype.has_indirection() => fill_value::CHUNKED_VLEN,
             Layout::Chunked { .. } => fill_value::CHUNKED,
         };
         area.push(kind::FILL_VALUE, CONSTANT, |out| {
-            match &self.fill {
-                Fill::Undefined => FillValue::emit_undefined(base, out),
-                _ => FillValue { value: self.fill_bytes() }.emit(base, out),
+            let undefined = self.fill == Fill::Undefined;
+            let value = FillValue { value: self.fill_bytes() };
+            match undefined {
+                _ if old => value.emit_old(base, undefined, out),
+                true => FillValue::emit_undefined(base, out),
+                false => value.emit(base, out),
             }
             Ok(())
         })?;
         if let Layout::Chunked { filters, .. } = &self.layout
             && !filters.is_empty()
         {
-            area.push(kind::FILTER_PIPELINE, CONSTANT, |out| {
-                crate::format::message::filter_pipeline::emit(filters, out)
+            area.push(kind::FILTER_PIPELINE, CONSTANT, |out| match old {
+                true => filter_pipeline::emit_old(filters, out),
+                false => filter_pipeline::emit(filters, out),
             })?;
         }
         Ok(())
@@ -121,8 +156,12 @@ fn fill(dtype: &Dtype, fill: &Fill) -> Result<Fill> {
     if bytes.len() as u64 != dtype.itemsize() {
         return Err(Error::usage(format!("a fill value of {} bytes for elements of {dtype}", bytes.len())));
     }
-    if dtype.has_indirection() {
-        return Err(Error::unsupported(format!("fill values of {dtype} are not written")));
+    if heap::points(dtype) {
+        // One that is all zeros points at nothing, as does what was never written.
+        return match bytes.iter().all(|&b| b == 0) {
+            true => Ok(Fill::Zeros),
+            false => Err(Error::unsupported(format!("fill values of {dtype} are not written"))),
+        };
     }
     // A message must leave room for the value's length.
     if bytes.len() > 0xffff - 6 {
@@ -149,7 +188,13 @@ fn space(shape: &Shape, max: &[Option<u64>]) -> Result<Dataspace> {
     Ok(Dataspace::growing(shape.clone(), max.iter().map(|m| m.unwrap_or(UNLIMITED)).collect()))
 }
 
-fn chunked(dtype: &Dtype, space: &Dataspace, shape: &Shape, options: &ArrayOptions) -> Result<Layout> {
+fn chunked(
+    dtype: &Dtype,
+    space: &Dataspace,
+    shape: &Shape,
+    options: &ArrayOptions,
+    libver: Libver,
+) -> Result<Layout> {
     if shape.is_empty() {
         return Err(Error::usage("a scalar has neither chunks nor filters, and cannot grow"));
     }
@@ -175,7 +220,8 @@ fn chunked(dtype: &Dtype, space: &Dataspace, shape: &Shape, options: &ArrayOptio
         )));
     };
     let filters = filters(options, itemsize, bytes)?;
-    Ok(Layout::Chunked { chunk, filters })
+    let index = index::choose(libver, shape, space.max.as_ref(), &chunk, !filters.is_empty(), options.early);
+    Ok(Layout::Chunked { chunk, filters, index })
 }
 
 /// The pipeline, in the order in which it is applied.
@@ -210,7 +256,7 @@ mod tests {
     use hyperslab_core::Kind;
 
     fn settle(shape: &[u64], options: &ArrayOptions) -> Result<Storage> {
-        Storage::settle(Dtype::F64, Some(&Shape::new(shape)), options)
+        Storage::settle(Dtype::F64, Some(&Shape::new(shape)), options, Libver::default())
     }
 
     #[test]
@@ -241,7 +287,7 @@ mod tests {
         }
         assert!(settle(&[1 << 40, 1 << 40], &gzip).is_err());
         assert!(settle(&[1; 33], &gzip).is_err());
-        assert!(Storage::settle(Dtype::F64, None, &gzip).is_err());
+        assert!(Storage::settle(Dtype::F64, None, &gzip, Libver::default()).is_err());
         assert!(settle(&[0, 3], &chunks(&[8, 3])).is_ok());
         assert!(settle(&[1 << 40], &chunks(&[(1 << 29) - 1])).is_ok());
     }
@@ -250,7 +296,7 @@ mod tests {
     fn filters_have_one_order() {
         let all =
             ArrayOptions { deflate: Some(4), shuffle: true, fletcher32: true, ..ArrayOptions::default() };
-        let Layout::Chunked { chunk, filters } = settle(&[100], &all).unwrap().layout else { panic!() };
+        let Layout::Chunked { chunk, filters, .. } = settle(&[100], &all).unwrap().layout else { panic!() };
         assert_eq!(chunk[..], [100]);
         assert_eq!(filters.iter().map(|f| f.id).collect::<Vec<_>>(), [2, 1, 3]);
     }

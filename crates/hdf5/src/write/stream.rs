@@ -4,6 +4,7 @@
 
 use super::chunks::Chunks;
 use super::elements::Elements;
+use super::heap;
 use super::storage::{Layout, Storage};
 use super::tree::{Attribute, Dataset, Place};
 use super::{ALIGNMENT, Writer};
@@ -58,8 +59,8 @@ impl<'w> DatasetStream<'w> {
     ) -> Result<DatasetStream<'w>> {
         let shape = storage.space.dims.clone();
         let refused = |what: &'static str| Err(Error::unsupported(what).object(path.as_str()));
-        if dtype.has_indirection() {
-            return refused("elements of variable length are written at once");
+        if heap::points(&dtype) {
+            return refused("elements that point elsewhere are written at once");
         }
         if shape.is_empty() {
             return refused("a scalar has no parts: write it at once");
@@ -67,10 +68,7 @@ impl<'w> DatasetStream<'w> {
         let sink = match &storage.layout {
             Layout::Compact => return refused("what lies in a header is written at once"),
             Layout::Contiguous => Sink::Run(None),
-            Layout::Chunked { chunk, filters } => {
-                let fill = storage.fill_bytes();
-                Sink::Chunks(Box::new(Chunks::new(&shape, chunk, storage.dtype.itemsize(), filters, fill)?))
-            }
+            Layout::Chunked { .. } => Sink::Chunks(Box::new(Chunks::new(&storage)?)),
         };
         let (rows, kept) = (0, Vec::new());
         Ok(DatasetStream { writer, path, dtype, storage, shape, sink, rows, kept, hidden, attributes })
@@ -104,8 +102,7 @@ impl<'w> DatasetStream<'w> {
             return Ok(());
         }
         let Sink::Chunks(chunks) = &self.sink else {
-            let elements =
-                Elements::of(view, &self.storage.dtype, &mut self.writer.space, &self.writer.limits)?;
+            let elements = elements(view, &self.storage, self.writer)?;
             let Sink::Run(base) = &mut self.sink else { return Ok(()) };
             let space = &mut self.writer.space;
             if base.is_none() {
@@ -152,7 +149,7 @@ impl<'w> DatasetStream<'w> {
 
     fn flush(&mut self, view: &View<'_>, first: u64) -> Result<()> {
         let Sink::Chunks(chunks) = &mut self.sink else { return Ok(()) };
-        let elements = Elements::of(view, &self.storage.dtype, &mut self.writer.space, &self.writer.limits)?;
+        let elements = elements(view, &self.storage, self.writer)?;
         let mut origin = chunks.origin();
         if let Some(at) = origin.first_mut() {
             *at = first;
@@ -194,7 +191,7 @@ impl<'w> DatasetStream<'w> {
             let what = format!("an array of shape {} for a chunk that holds {want}", view.shape());
             return Err(Error::usage(what));
         }
-        let elements = Elements::of(view, &self.storage.dtype, &mut self.writer.space, &self.writer.limits)?;
+        let elements = elements(view, &self.storage, self.writer)?;
         chunks.write(&elements, &origin, &mut self.writer.space)
     }
 
@@ -224,9 +221,14 @@ impl<'w> DatasetStream<'w> {
             Sink::Run(address) => {
                 Place::Contiguous { address, size: self.shape.bytes(self.storage.dtype.itemsize())? }
             }
-            Sink::Chunks(chunks) => Place::Chunked { index: chunks.finish(&mut self.writer.space)? },
+            Sink::Chunks(chunks) => chunks.finish(&mut self.writer.space)?,
         };
         self.writer.tree.dataset(&self.path, Dataset { storage: self.storage, place }, self.hidden)?;
         self.attributes.iter().try_for_each(|(name, value)| self.writer.attribute(&self.path, name, value))
     }
+}
+
+/// Elements that point nowhere else.
+fn elements<'v>(view: &'v View<'_>, storage: &Storage, writer: &mut Writer) -> Result<Elements<'v>> {
+    Elements::of(view, &storage.dtype, &mut writer.space, &writer.limits, &|_| None)
 }

@@ -1,27 +1,14 @@
 //! The objects of a new file until their headers are written.
 
-use super::dense::{self, Dense};
-use super::heap::Texts;
-use super::space::Space;
-use super::storage::{self, Storage};
-use crate::format::UNDEFINED;
-use crate::format::extensible_array::Parameters;
-use crate::format::message::attribute_info::{self, AttributeInfo};
+use super::attribute;
+use super::storage::Storage;
 use crate::format::message::dataspace::Dataspace;
-use crate::format::message::link::{Link, Target};
-use crate::format::message::{attribute, group_info, kind, layout, link_info, reference_count};
-use crate::format::object_header::MessageArea;
-use hyperslab_core::{Dtype, Error, Result};
+use crate::format::message::layout::ChunkIndex;
+use hyperslab_core::{Dtype, Error, Result, View};
 use std::collections::HashMap;
 
 /// How deep groups may nest.
 const MAX_DEPTH: usize = 200;
-/// Object headers start at a multiple of this.
-const HEADER_ALIGNMENT: u64 = 8;
-/// The most bytes of an attribute that lies in an object's header.
-const MOST_COMPACT: usize = 0xffff;
-/// Message flag: the message never changes.
-const CONSTANT: u8 = 1;
 
 /// A dataset whose elements are in place.
 pub(super) struct Dataset {
@@ -35,8 +22,10 @@ pub(super) enum Place {
     Contiguous { address: Option<u64>, size: u64 },
     /// In the header.
     Compact(Vec<u8>),
-    /// In chunks that a version 1 B-tree finds, once there are any.
-    Chunked { index: Option<u64> },
+    /// In chunks, and where what finds them is, once there are any.
+    Chunked { index: ChunkIndex, address: Option<u64> },
+    /// In memory: they refer to objects of this file, which have no address yet.
+    Waiting(View<'static>),
     /// No rows yet; chunks are to be found by an extensible array.
     Growing,
 }
@@ -45,6 +34,8 @@ pub(super) enum Place {
 pub(super) struct Attribute {
     pub(super) name: String,
     pub(super) dtype: Dtype,
+    /// The named type that its type is.
+    pub(super) named: Option<usize>,
     pub(super) space: Dataspace,
     pub(super) data: Content,
 }
@@ -55,25 +46,32 @@ pub(super) enum Content {
     Bytes(Vec<u8>),
     /// Texts that go into a heap.
     Texts(Vec<String>),
+    /// With all that they point at, in memory.
+    Elements(View<'static>),
 }
 
-struct Object {
-    attributes: Vec<Attribute>,
-    /// How many names lead here.
-    links: u32,
-    kind: ObjectKind,
+impl Content {
+    /// Bytes of the elements as they are stored.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Content::Bytes(b) => b.len(),
+            Content::Texts(t) => 16 * t.len(),
+            Content::Elements(view) => usize::try_from(view.nbytes()).unwrap_or(usize::MAX),
+        }
+    }
 }
 
-/// The attributes of an object whose header is to be written.
-enum Attributes {
-    /// Bodies of messages of the header.
-    Compact(Vec<Vec<u8>>),
-    Dense(Dense),
+pub(super) struct Object {
+    pub(super) attributes: Vec<Attribute>,
+    /// How many names lead here, and how many objects have this as their type.
+    pub(super) links: u32,
+    pub(super) kind: ObjectKind,
 }
 
-enum ObjectKind {
+pub(super) enum ObjectKind {
     Group { children: Vec<(String, Child)>, names: HashMap<String, usize> },
-    Dataset(Dataset),
+    Dataset(Box<Dataset>),
+    Type(Dtype),
 }
 
 /// What a name of a group leads to.
@@ -89,7 +87,7 @@ pub(super) enum Child {
 
 /// All objects; the first is the root group.
 pub(super) struct Tree {
-    objects: Vec<Object>,
+    pub(super) objects: Vec<Object>,
     /// Whether groups keep the order in which their links were made.
     pub(super) ordered: bool,
 }
@@ -233,7 +231,8 @@ impl Tree {
             return Err(Error::usage("a dataset needs a name"));
         };
         let parent = self.group(&parents.join("/"))?;
-        let index = self.add(parent, last, ObjectKind::Dataset(dataset));
+        self.used(dataset.storage.named);
+        let index = self.add(parent, last, ObjectKind::Dataset(Box::new(dataset)));
         if let Some(o) = self.objects.get_mut(index) {
             o.attributes = attributes;
         }
@@ -249,147 +248,75 @@ impl Tree {
             )));
         }
         // What its type and space do not allow is found now, not when everything else is written.
-        attribute::emit(&attribute.name, &attribute.dtype, &attribute.space, &[], &mut Vec::new())?;
+        attribute::body(&attribute, None, false)?;
+        let named = attribute.named;
         let Some(object) = self.objects.get_mut(at) else { return Ok(()) };
         if object.attributes.iter().any(|a| a.name == attribute.name) {
             return Err(Error::usage("the name is taken"));
         }
         object.attributes.push(attribute);
+        self.used(named);
         Ok(())
     }
 
-    /// Writes heaps and headers; returns the address of the root group's header.
-    pub(super) fn emit(&self, space: &mut Space) -> Result<u64> {
-        let mut texts = Texts::default();
-        for attribute in self.objects.iter().flat_map(|o| &o.attributes) {
-            if let Content::Texts(t) = &attribute.data {
-                t.iter().for_each(|t| texts.add(t));
+    /// Where the object at a path will be.
+    pub(super) fn address(&self, path: &str, addresses: &[u64]) -> Option<u64> {
+        self.find(path).ok().and_then(|at| addresses.get(at).copied())
+    }
+
+    /// A path to an object, for messages.
+    pub(super) fn path_of(&self, wanted: usize) -> String {
+        let mut waiting = vec![(0, String::new())];
+        let mut seen = vec![false; self.objects.len()];
+        while let Some((at, base)) = waiting.pop() {
+            if at == wanted {
+                return if base.is_empty() { "/".into() } else { base };
             }
-        }
-        let mut references = texts.write(space)?.into_iter();
-        // Attributes take their references in the order in which they were added.
-        let mut bodies = Vec::with_capacity(self.objects.len());
-        for object in &self.objects {
-            let mut of_object = Vec::with_capacity(object.attributes.len());
-            for a in &object.attributes {
-                let data = match &a.data {
-                    Content::Bytes(b) => b.clone(),
-                    Content::Texts(t) => references.by_ref().take(t.len()).flatten().collect(),
-                };
-                let mut body = Vec::new();
-                attribute::emit(&a.name, &a.dtype, &a.space, &data, &mut body)?;
-                of_object.push(body);
-            }
-            bodies.push(of_object);
-        }
-        let mut attributes = Vec::with_capacity(bodies.len());
-        for (object, bodies) in self.objects.iter().zip(bodies) {
-            attributes.push(match bodies.iter().any(|b: &Vec<u8>| b.len() > MOST_COMPACT) {
-                true => {
-                    let names = object.attributes.iter().map(|a| a.name.as_str());
-                    Attributes::Dense(dense::write(names.zip(bodies.iter().map(Vec::as_slice)), space)?)
+            if let Some(seen) = seen.get_mut(at).filter(|s| !**s) {
+                *seen = true;
+                if let Some(Object { kind: ObjectKind::Group { children, .. }, .. }) = self.objects.get(at) {
+                    waiting.extend(children.iter().filter_map(|(name, child)| match child {
+                        Child::Object(index) => Some((*index, format!("{base}/{name}"))),
+                        _ => None,
+                    }));
                 }
-                false => Attributes::Compact(bodies),
-            });
+            }
         }
-        // Objects have their addresses before anything is written that leads to them: no header is longer or shorter
-        // for what the addresses are.
-        let mut addresses = vec![0; self.objects.len()];
-        let mut at = space.next(HEADER_ALIGNMENT);
-        for (slot, (object, attributes)) in addresses.iter_mut().zip(self.objects.iter().zip(&attributes)) {
-            *slot = at;
-            let len = header(object, attributes, &[], self.ordered)?.header_len() as u64;
-            at = at.saturating_add(len).next_multiple_of(HEADER_ALIGNMENT);
+        String::new()
+    }
+
+    /// The number of the named type at a path, which must be `dtype`.
+    pub(super) fn type_at(&self, path: &str, dtype: &Dtype) -> Result<usize> {
+        let at = self.find(path)?;
+        match self.objects.get(at).map(|o| &o.kind) {
+            Some(ObjectKind::Type(t)) if t == dtype => Ok(at),
+            Some(ObjectKind::Type(t)) => {
+                Err(Error::usage(format!("the named type {path:?} is {t}, and the elements are {dtype}")))
+            }
+            _ => Err(Error::usage(format!("{path:?} is no named type"))),
         }
-        for (object, attributes) in self.objects.iter().zip(&attributes) {
-            let mut bytes = Vec::new();
-            header(object, attributes, &addresses, self.ordered)?.emit(None, &mut bytes)?;
-            space.append(&bytes, HEADER_ALIGNMENT)?;
+    }
+
+    /// Counts a user of a named type: it stays as long as something is of that type.
+    fn used(&mut self, named: Option<usize>) {
+        if let Some(object) = named.and_then(|t| self.objects.get_mut(t)) {
+            object.links = object.links.saturating_add(1);
         }
-        Ok(addresses.first().copied().unwrap_or_default())
+    }
+
+    /// Makes a named type.
+    pub(super) fn named_type(&mut self, path: &str, dtype: Dtype) -> Result<()> {
+        self.check_free(path)?;
+        let parts = components(path)?;
+        let Some((last, parents)) = parts.split_last() else {
+            return Err(Error::usage("a type needs a name"));
+        };
+        let parent = self.group(&parents.join("/"))?;
+        self.add(parent, last, ObjectKind::Type(dtype));
+        Ok(())
     }
 }
 
 fn empty_group() -> ObjectKind {
     ObjectKind::Group { children: Vec::new(), names: HashMap::new() }
-}
-
-fn emit_layout(d: &Dataset, out: &mut Vec<u8>) -> Result<()> {
-    let width = d.storage.dtype.itemsize();
-    let chunk = || match &d.storage.layout {
-        storage::Layout::Chunked { chunk, .. } => chunk.as_ref(),
-        _ => &[],
-    };
-    match &d.place {
-        Place::Contiguous { address, size } => {
-            layout::emit_contiguous(address.unwrap_or(UNDEFINED), *size, out);
-            Ok(())
-        }
-        Place::Compact(data) => layout::emit_compact(data, out),
-        Place::Chunked { index } => layout::emit_chunked(chunk(), width, *index, out),
-        Place::Growing => {
-            layout::emit_extensible_array(chunk(), width, &Parameters::STANDARD, UNDEFINED, out)
-        }
-    }
-}
-
-fn header(object: &Object, attributes: &Attributes, addresses: &[u64], ordered: bool) -> Result<MessageArea> {
-    let mut area = MessageArea::new();
-    match &object.kind {
-        ObjectKind::Group { children, .. } => {
-            area.push(kind::LINK_INFO, 0, |out| {
-                match ordered {
-                    true => link_info::LinkInfo::emit_ordered(children.len() as u64, out),
-                    false => link_info::LinkInfo::emit_compact(out),
-                }
-                Ok(())
-            })?;
-            area.push(kind::GROUP_INFO, CONSTANT, |out| {
-                group_info::emit_default(out);
-                Ok(())
-            })?;
-            for ((name, child), order) in children.iter().zip(0..) {
-                let target = match child {
-                    Child::Object(index) => Target::Hard(addresses.get(*index).copied().unwrap_or_default()),
-                    Child::Soft(path) => Target::Soft(path.as_bytes()),
-                    Child::External { file, path } => {
-                        Target::External { file: file.as_bytes(), path: path.as_bytes() }
-                    }
-                };
-                let link = Link { name: name.as_bytes(), creation_order: ordered.then_some(order), target };
-                area.push(kind::LINK, 0, |out| link.emit(out))?;
-            }
-        }
-        ObjectKind::Dataset(d) => {
-            d.storage.describe(&mut area)?;
-            area.push(kind::LAYOUT, 0, |out| emit_layout(d, out))?;
-        }
-    }
-    if object.links > 1 {
-        // Without it the first of its names that is deleted takes the object along.
-        area.push(kind::REFERENCE_COUNT, 0, |out| {
-            reference_count::emit(object.links, out);
-            Ok(())
-        })?;
-    }
-    let (bodies, dense): (&[Vec<u8>], _) = match attributes {
-        Attributes::Compact(bodies) if bodies.is_empty() => return Ok(area),
-        Attributes::Compact(bodies) => (bodies, None),
-        Attributes::Dense(dense) => (&[], Some(dense)),
-    };
-    // Without this message libhdf5 counts no attributes, though it finds them by name.
-    area.push(kind::ATTRIBUTE_INFO, attribute_info::FLAGS, |out| {
-        match dense {
-            Some(dense) => AttributeInfo::emit_dense(dense.heap, dense.names, out),
-            None => AttributeInfo::emit_compact(out),
-        }
-        Ok(())
-    })?;
-    for body in bodies {
-        area.push(kind::ATTRIBUTE, 0, |out| {
-            out.extend_from_slice(body);
-            Ok(())
-        })?;
-    }
-    Ok(area)
 }

@@ -6,6 +6,7 @@
 
 use super::dataspace::Dataspace;
 use super::datatype;
+use super::shared::Shared;
 use crate::format::put::narrow;
 use crate::format::{Cursor, Put};
 use hyperslab_core::{Dtype, Result};
@@ -75,27 +76,78 @@ impl<'a> Attribute<'a> {
     }
 }
 
+/// The type of an attribute that is to be written.
+#[derive(Clone, Copy, Debug)]
+pub enum Type<'a> {
+    /// As it is.
+    Own(&'a Dtype),
+    /// That of the object header at this address.
+    Named(u64),
+}
+
 /// Appends a version 3 body.
 ///
 /// # Errors
 /// `Unsupported` for a name with NUL and for types that HDF5 lacks.
 pub fn emit(name: &str, dtype: &Dtype, space: &Dataspace, data: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    emit_typed(name, Type::Own(dtype), space, data, false, out)
+}
+
+/// Appends a body: of version 3 or, where it is to be `old`, of the first version that holds what is in it, which HDF5
+/// 1.6 reads when the name is ASCII.
+///
+/// # Errors
+/// As [`emit`].
+pub fn emit_typed(
+    name: &str,
+    dtype: Type<'_>,
+    space: &Dataspace,
+    data: &[u8],
+    old: bool,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     if name.is_empty() || name.contains('\0') {
         return Err(hyperslab_core::Error::unsupported(format!("{name:?} as the name of an attribute")));
     }
-    out.extend_from_slice(&[3, 0]);
+    let shared = matches!(dtype, Type::Named(_));
+    let version = match (old && name.is_ascii(), shared) {
+        (true, false) => 1,
+        (true, true) => 2,
+        (false, _) => 3,
+    };
+    // What is padded keeps its own length.
+    let start = out.len();
+    let pad = |out: &mut Vec<u8>| {
+        if version == 1 {
+            out.put_zeros((out.len() - start).wrapping_neg() % 8);
+        }
+    };
+    out.extend_from_slice(&[version, u8::from(shared)]);
     out.put_u16(narrow(name.len() + 1, "attribute name")?);
     let lengths = out.len();
     out.put_u32(0);
-    out.put_u8(u8::from(!name.is_ascii()));
+    if version == 3 {
+        out.put_u8(u8::from(!name.is_ascii()));
+    }
     out.extend_from_slice(name.as_bytes());
     out.put_u8(0);
-    let start = out.len();
-    datatype::emit(dtype, out)?;
-    let middle = out.len();
-    space.emit(out)?;
-    let type_len: u16 = narrow(middle - start, "attribute type")?;
-    let space_len: u16 = narrow(out.len() - middle, "attribute space")?;
+    pad(out);
+    let at = out.len();
+    match dtype {
+        Type::Own(dtype) if old => datatype::emit_old(dtype, out)?,
+        Type::Own(dtype) => datatype::emit(dtype, out)?,
+        Type::Named(address) => Shared::emit(address, old, out),
+    }
+    let type_len: u16 = narrow(out.len() - at, "attribute type")?;
+    pad(out);
+    let at = out.len();
+    if old {
+        space.emit_old(out)?
+    } else {
+        space.emit(out)?
+    }
+    let space_len: u16 = narrow(out.len() - at, "attribute space")?;
+    pad(out);
     if let Some(field) = out.get_mut(lengths..lengths + 4) {
         field.copy_from_slice(&(u32::from(type_len) | (u32::from(space_len) << 16)).to_le_bytes());
     }
@@ -120,6 +172,19 @@ mod tests {
             assert_eq!(a.data_offset, 100 + out.len() as u64 - 16);
             assert_eq!(datatype::parse(a.datatype.body, Sizes::STANDARD, 0).unwrap(), Dtype::F64);
             assert_eq!(Dataspace::parse(a.dataspace.body, Sizes::STANDARD, 0).unwrap(), space);
+            let mut out = Vec::new();
+            emit_typed(name, Type::Own(&Dtype::F64), &space, &data, true, &mut out).unwrap();
+            let a = Attribute::parse(&out, 0).unwrap();
+            assert_eq!((a.name, a.data), (name.as_bytes(), &data[..]));
+            assert_eq!(Dataspace::parse(a.dataspace.body, Sizes::STANDARD, 0).unwrap(), space);
+            for old in [false, true] {
+                let mut out = Vec::new();
+                emit_typed(name, Type::Named(77), &space, &data, old, &mut out).unwrap();
+                let a = Attribute::parse(&out, 0).unwrap();
+                assert_eq!((a.datatype.shared, a.data), (true, &data[..]));
+                let at = Shared::parse(a.datatype.body, Sizes::STANDARD, 0).unwrap();
+                assert_eq!(at, Shared::Object(77));
+            }
         }
     }
 

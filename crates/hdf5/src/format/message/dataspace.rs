@@ -108,6 +108,23 @@ impl Dataspace {
         Ok(space)
     }
 
+    /// Appends a version 1 body, which HDF5 1.6 reads; a version 2 body for a null space, which that lacks.
+    ///
+    /// # Errors
+    /// As [`Dataspace::emit`].
+    pub fn emit_old(&self, out: &mut Vec<u8>) -> Result<()> {
+        if self.kind == Kind::Null {
+            return self.emit(out);
+        }
+        let rank: u8 = narrow(self.dims.len(), "rank")?;
+        if rank > MAX_RANK {
+            return Err(hyperslab_core::Error::unsupported(format!("rank {rank} (HDF5 ends at {MAX_RANK})")));
+        }
+        out.extend_from_slice(&[1, rank, u8::from(self.max.is_some()), 0, 0, 0, 0, 0]);
+        self.dims.iter().chain(self.max.iter().flat_map(|m| m.iter())).for_each(|&d| out.put_u64(d));
+        Ok(())
+    }
+
     /// Appends a version 2 body.
     ///
     /// # Errors
@@ -147,6 +164,9 @@ mod tests {
             for n in 0..out.len() {
                 assert!(Dataspace::parse(&out[..n], Sizes::STANDARD, 0).is_err());
             }
+            let mut out = Vec::new();
+            s.emit_old(&mut out).unwrap();
+            assert_eq!(Dataspace::parse(&out, Sizes::STANDARD, 0).unwrap(), s);
         }
     }
 

@@ -11,7 +11,7 @@ pub const CONTIGUOUS: [u8; 2] = [3, 0x0a];
 pub const CHUNKED: [u8; 2] = [3, 0x0b];
 /// For chunked data with references into a heap, which must be written as null references.
 pub const CHUNKED_VLEN: [u8; 2] = [3, 0x03];
-/// For compact data: there from the start.
+/// For compact data, and what else is to be allocated when it is made: there from the start.
 pub const COMPACT: [u8; 2] = [3, 0x09];
 
 /// What stands for elements that were never written.
@@ -73,6 +73,29 @@ impl<'a> FillValue<'a> {
         }
     }
 
+    /// Appends a version 2 body, which HDF5 1.6 reads; `base` as for [`FillValue::emit`].
+    pub fn emit_old(&self, base: [u8; 2], undefined: bool, out: &mut Vec<u8>) {
+        let [_, flags] = base;
+        out.extend_from_slice(&[2, flags & 3, (flags >> 2) & 3, u8::from(!undefined)]);
+        if undefined {
+            return;
+        }
+        let value = self.value.unwrap_or_default();
+        out.put_u32(u32::try_from(value.len()).unwrap_or(0));
+        out.extend_from_slice(value);
+    }
+
+    /// Whether a body says that space for all elements is allocated when the dataset is made.
+    ///
+    /// # Errors
+    /// As [`FillValue::parse`].
+    pub fn is_early(body: &[u8], offset: u64) -> Result<bool> {
+        let mut c = Cursor::new(body, "fill value", offset);
+        let version = c.version(1, 3)?;
+        let time = c.u8()?;
+        Ok(if version == 3 { time & 3 } else { time } == 1)
+    }
+
     /// Appends a version 3 body of a value that is not defined.
     pub fn emit_undefined(base: [u8; 2], out: &mut Vec<u8>) {
         let [version, flags] = base;
@@ -105,7 +128,14 @@ mod tests {
             FillValue { value }.emit(CHUNKED, &mut out);
             assert_eq!(FillValue::parse(&out, 0).unwrap().value, value);
             assert!(!FillValue::is_undefined(&out, 0).unwrap());
+            let mut out = Vec::new();
+            FillValue { value }.emit_old(CHUNKED, false, &mut out);
+            assert_eq!(FillValue::parse(&out, 0).unwrap().value, value);
+            assert!(!FillValue::is_undefined(&out, 0).unwrap());
         }
+        let mut out = Vec::new();
+        FillValue::default().emit_old(CHUNKED, true, &mut out);
+        assert!(FillValue::is_undefined(&out, 0).unwrap());
         let mut out = Vec::new();
         FillValue::emit_undefined(CHUNKED, &mut out);
         assert!(FillValue::is_undefined(&out, 0).unwrap());

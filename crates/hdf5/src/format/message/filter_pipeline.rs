@@ -87,6 +87,30 @@ pub fn emit(filters: &[Filter], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// Appends a version 1 body, which HDF5 1.6 reads.
+///
+/// # Errors
+/// As [`emit`].
+pub fn emit_old(filters: &[Filter], out: &mut Vec<u8>) -> Result<()> {
+    let count: u8 = narrow(filters.len(), "filter count")?;
+    out.extend_from_slice(&[1, count, 0, 0, 0, 0, 0, 0]);
+    for f in filters {
+        let name = f.name.as_deref().unwrap_or_default();
+        let room = if name.is_empty() { 0 } else { (name.len() + 1).next_multiple_of(8) };
+        out.put_u16(f.id);
+        out.put_u16(narrow(room, "filter name")?);
+        out.put_u16(f.optional.into());
+        out.put_u16(narrow(f.values.len(), "filter parameter count")?);
+        out.extend_from_slice(name.as_bytes());
+        out.put_zeros(room - name.len());
+        f.values.iter().for_each(|&v| out.put_u32(v));
+        if f.values.len() % 2 == 1 {
+            out.put_u32(0);
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +128,9 @@ mod tests {
         for n in 0..out.len() {
             assert!(parse(&out[..n], 0).is_err());
         }
+        let mut out = Vec::new();
+        emit_old(&filters, &mut out).unwrap();
+        assert_eq!(parse(&out, 0).unwrap(), filters);
     }
 
     #[test]

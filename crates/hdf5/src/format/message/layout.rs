@@ -280,6 +280,49 @@ pub fn emit_extensible_array(
     Ok(())
 }
 
+/// Appends a chunked layout: version 3 for chunks that a version 1 B-tree finds, version 4 for all others. The index (or
+/// the one chunk, or the first of them) is at `address`, once there is one.
+///
+/// # Errors
+/// `Unsupported` for a rank beyond 32 and for empty chunks.
+pub fn emit_indexed(
+    chunk: &[u64],
+    element_size: u64,
+    index: &ChunkIndex,
+    address: Option<u64>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let flags = if matches!(index, ChunkIndex::Single { filtered: Some(_) }) { 2 } else { 0 };
+    match index {
+        ChunkIndex::BtreeV1 => return emit_chunked(chunk, element_size, address, out),
+        ChunkIndex::ExtensibleArray(p) => {
+            let address = address.unwrap_or(crate::format::UNDEFINED);
+            return emit_extensible_array(chunk, element_size, p, address, out);
+        }
+        _ => put_chunked(flags, chunk, element_size, out)?,
+    }
+    match index {
+        ChunkIndex::Single { filtered } => {
+            out.put_u8(1);
+            if let Some((size, mask)) = filtered {
+                out.put_u64(*size);
+                out.put_u32(*mask);
+            }
+        }
+        ChunkIndex::Implicit => out.put_u8(2),
+        ChunkIndex::FixedArray { page_bits } => out.extend_from_slice(&[3, *page_bits]),
+        ChunkIndex::BtreeV2 { node_size } => {
+            out.put_u8(5);
+            out.put_u32(*node_size);
+            // Nodes are split when they are full, and merged below two fifths.
+            out.extend_from_slice(&[100, 40]);
+        }
+        ChunkIndex::BtreeV1 | ChunkIndex::ExtensibleArray(_) => {}
+    }
+    out.put_address(address);
+    Ok(())
+}
+
 /// What all version 4 chunked layouts start with.
 fn put_chunked(flags: u8, chunk: &[u64], element_size: u64, out: &mut Vec<u8>) -> Result<()> {
     let extents = || chunk.iter().copied().chain([element_size]);
@@ -300,6 +343,28 @@ fn put_chunked(flags: u8, chunk: &[u64], element_size: u64, out: &mut Vec<u8>) -
 mod tests {
     use super::*;
     const STD: Sizes = Sizes::STANDARD;
+
+    #[test]
+    fn every_index_round_trips() {
+        let extensible = ChunkIndex::ExtensibleArray(Parameters::STANDARD);
+        for index in [
+            ChunkIndex::BtreeV1,
+            ChunkIndex::Single { filtered: None },
+            ChunkIndex::Single { filtered: Some((77, 1)) },
+            ChunkIndex::Implicit,
+            ChunkIndex::FixedArray { page_bits: 10 },
+            extensible,
+            ChunkIndex::BtreeV2 { node_size: 2048 },
+        ] {
+            for at in [None, Some(4096)] {
+                let mut out = Vec::new();
+                emit_indexed(&[7, 300], 8, &index, at, &mut out).unwrap();
+                let Layout::Chunked(c) = Layout::parse(&out, STD, 0).unwrap() else { panic!() };
+                assert_eq!((c.index, c.address, c.element_size), (index, at, 8));
+                assert_eq!(c.dims, [7, 300].into());
+            }
+        }
+    }
 
     #[test]
     fn round_trips() {

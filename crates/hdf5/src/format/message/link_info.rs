@@ -37,17 +37,19 @@ impl LinkInfo {
 
     /// Appends the body of a group whose links are messages of its header, in no kept order.
     pub fn emit_compact(out: &mut Vec<u8>) {
-        out.extend_from_slice(&[0, 0]);
-        out.put_address(None);
-        out.put_address(None);
+        LinkInfo::default().emit(out);
     }
 
-    /// Appends the body of a group whose links are messages of its header and keep their order of creation: that of
-    /// the next one is `next`.
-    pub fn emit_ordered(next: u64, out: &mut Vec<u8>) {
+    /// Appends the body: a group whose links are messages of its header has no addresses. Where the order of creation is
+    /// kept, that of the next link is [`LinkInfo::max_creation_order`].
+    pub fn emit(&self, out: &mut Vec<u8>) {
         // Kept, and to be indexed once there are many.
-        out.extend_from_slice(&[0, 3]);
-        out.put_u64(next);
-        (0..3).for_each(|_| out.put_address(None));
+        out.extend_from_slice(&[0, if self.max_creation_order.is_some() { 3 } else { 0 }]);
+        out.extend(self.max_creation_order.into_iter().flat_map(u64::to_le_bytes));
+        out.put_address(self.heap);
+        out.put_address(self.names);
+        if self.max_creation_order.is_some() {
+            out.put_address(self.order);
+        }
     }
 }

@@ -41,7 +41,12 @@ impl Shared {
 
     /// Appends a version 3 body that points at an object header.
     pub fn emit_object(address: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[3, 2]);
+        Shared::emit(address, false, out);
+    }
+
+    /// The same, or where it is to be `old` a version 2 body.
+    pub fn emit(address: u64, old: bool, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[if old { 2 } else { 3 }, 2]);
         out.put_u64(address);
     }
 }

@@ -1,6 +1,6 @@
 //! Arrays of fixed shape inside an element.
 
-use super::{Head, class, emit as emit_type, parse_at, put_head};
+use super::{Form, Head, class, emit_in, parse_at, put_head};
 use crate::format::put::narrow;
 use crate::format::{Cursor, Put, Sizes};
 use hyperslab_core::dtype::ArrayType;
@@ -36,17 +36,25 @@ pub(super) fn parse(head: &Head, c: &mut Cursor<'_>, sizes: Sizes, depth: u32) -
     Ok(array)
 }
 
-pub(super) fn emit(a: &ArrayType, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn emit(a: &ArrayType, form: Form, out: &mut Vec<u8>) -> Result<()> {
     let bytes = a.shape.bytes(a.base.itemsize())?;
     let rank: u8 = narrow(a.shape.len(), "rank of an array type")?;
     if rank > 32 {
         return Err(Error::unsupported(format!("array type of rank {rank} (HDF5 ends at 32)")));
     }
-    put_head(class::ARRAY, 3, [0; 3], bytes, out)?;
+    let padded = form == Form::Padded;
+    put_head(class::ARRAY, if padded { 2 } else { 3 }, [0; 3], bytes, out)?;
     out.put_u8(rank);
+    if padded {
+        out.put_zeros(3);
+    }
     for &d in a.shape.iter() {
         let d = u32::try_from(d).map_err(|_| Error::unsupported(format!("extent {d} in an array type")))?;
         out.put_u32(d);
     }
-    emit_type(&a.base, out)
+    if padded {
+        // A permutation that is never used: every dimension where it is.
+        (0..u32::from(rank)).for_each(|d| out.put_u32(d));
+    }
+    emit_in(&a.base, form, out)
 }

@@ -1,6 +1,6 @@
 //! Compounds, and complex numbers both as a class of their own (HDF5 2.0) and as h5py's compound of `r` and `i`.
 
-use super::{Head, class, emit as emit_type, parse_at, put_head, put_name, take_name};
+use super::{Form, Head, class, emit_in, parse_at, put_head, put_name, take_name, written_version};
 use crate::format::put::narrow;
 use crate::format::{Cursor, Put, Sizes};
 use hyperslab_core::dtype::{ArrayType, Field, Float, Struct};
@@ -72,7 +72,7 @@ pub(super) fn parse_complex(head: &Head, c: &mut Cursor<'_>, sizes: Sizes, depth
     }
 }
 
-pub(super) fn emit(s: &Struct, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn emit(s: &Struct, form: Form, out: &mut Vec<u8>) -> Result<()> {
     s.check()?;
     if let Some(f) = s.fields.iter().find(|f| f.title.is_some()) {
         return Err(Error::unsupported(format!(
@@ -84,16 +84,22 @@ pub(super) fn emit(s: &Struct, out: &mut Vec<u8>) -> Result<()> {
         return Err(Error::unsupported("a struct without fields is not a type of HDF5"));
     }
     let [low, high] = narrow::<u16>(s.fields.len(), "member count")?.to_le_bytes();
-    put_head(class::COMPOUND, 3, [low, high, 0], s.itemsize, out)?;
+    let members = s.fields.iter().map(|f| written_version(&f.dtype, form));
+    let version = if form == Form::Compact { 3 } else { members.max().unwrap_or(1) };
+    put_head(class::COMPOUND, version, [low, high, 0], s.itemsize, out)?;
     for f in &s.fields {
-        put_name(&f.name, out)?;
-        out.put_uint(f.offset, offset_width(s.itemsize));
-        emit_type(&f.dtype, out)?;
+        put_name(&f.name, form, out)?;
+        out.put_uint(f.offset, if version < 3 { 4 } else { offset_width(s.itemsize) });
+        if version == 1 {
+            // No extents of its own: rank, permutation, four extents.
+            out.put_zeros(28);
+        }
+        emit_in(&f.dtype, form, out)?;
     }
     Ok(())
 }
 
-pub(super) fn emit_complex(f: &Float, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn emit_complex(f: &Float, form: Form, out: &mut Vec<u8>) -> Result<()> {
     let part = |name: &str| (name.to_owned(), Dtype::Float(f.clone()));
-    emit(&Struct::packed([part("r"), part("i")]), out)
+    emit(&Struct::packed([part("r"), part("i")]), form, out)
 }

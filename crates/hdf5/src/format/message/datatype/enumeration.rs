@@ -1,6 +1,6 @@
 //! Enumerations, and NumPy's bool as h5py writes it.
 
-use super::{Head, class, parse_at, put_head, put_name, take_name};
+use super::{Form, Head, class, parse_at, put_head, put_name, take_name};
 use crate::format::put::narrow;
 use crate::format::{Cursor, Put, Sizes};
 use hyperslab_core::dtype::{ByteOrder, EnumType, Int};
@@ -48,12 +48,12 @@ fn take_value(base: &Int, c: &mut Cursor<'_>) -> Result<i128> {
     Ok(if base.signed { i128::from(((wide << unused) as i64) >> unused) } else { wide.into() })
 }
 
-pub(super) fn emit(e: &EnumType, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn emit(e: &EnumType, form: Form, out: &mut Vec<u8>) -> Result<()> {
     let [low, high] = narrow::<u16>(e.members.len(), "member count")?.to_le_bytes();
-    put_head(class::ENUM, 3, [low, high, 0], e.base.size.into(), out)?;
+    put_head(class::ENUM, if form == Form::Padded { 1 } else { 3 }, [low, high, 0], e.base.size.into(), out)?;
     super::emit(&Dtype::Int(e.base), out)?;
     for (name, _) in &e.members {
-        put_name(name, out)?;
+        put_name(name, form, out)?;
     }
     let size = usize::from(e.base.size);
     for (name, value) in &e.members {
@@ -77,7 +77,7 @@ pub(super) fn emit(e: &EnumType, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn emit_bool(out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn emit_bool(form: Form, out: &mut Vec<u8>) -> Result<()> {
     let members = BOOL.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
-    emit(&EnumType { base: BOOL_BASE, members }, out)
+    emit(&EnumType { base: BOOL_BASE, members }, form, out)
 }

@@ -105,22 +105,43 @@ fn parse_at(c: &mut Cursor<'_>, sizes: Sizes, depth: u32) -> Result<Dtype> {
 /// `Unsupported` for types that must be stored as another one (`U`, `M8`, `m8`) or not at all (objects), and for
 /// what the format cannot hold.
 pub fn emit(dtype: &Dtype, out: &mut Vec<u8>) -> Result<()> {
+    emit_in(dtype, Form::Compact, out)
+}
+
+/// Appends the message body of a type as HDF5 1.6 reads it: versions 1 and 2, names padded.
+///
+/// # Errors
+/// As [`emit`].
+pub fn emit_old(dtype: &Dtype, out: &mut Vec<u8>) -> Result<()> {
+    emit_in(dtype, Form::Padded, out)
+}
+
+/// How what is made of other types is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Version 3.
+    Compact,
+    /// Version 1, and 2 where there are arrays.
+    Padded,
+}
+
+fn emit_in(dtype: &Dtype, form: Form, out: &mut Vec<u8>) -> Result<()> {
     match dtype {
-        Dtype::Bool => enumeration::emit_bool(out),
+        Dtype::Bool => enumeration::emit_bool(form, out),
         Dtype::Int(i) => atom::emit_integer(class::INTEGER, i, out),
         Dtype::Bitfield(i) => atom::emit_integer(class::BITFIELD, i, out),
         Dtype::Float(f) => atom::emit_float(f, out),
-        Dtype::Complex(f) => compound::emit_complex(f, out),
+        Dtype::Complex(f) => compound::emit_complex(f, form, out),
         Dtype::Bytes(n) => string::emit_bytes(*n, out),
         Dtype::FixedString(s) => string::emit_fixed(s, out),
         Dtype::VlenString(s) => vlen::emit_string(s, out),
-        Dtype::Vlen(v) => vlen::emit(v, out),
+        Dtype::Vlen(v) => vlen::emit(v, form, out),
         Dtype::Void(n) => reference::emit_opaque(*n, "", out),
         Dtype::Opaque(n, tag) => reference::emit_opaque(*n, tag, out),
         Dtype::Reference(kind, size) => reference::emit(*kind, *size, out),
-        Dtype::Struct(s) => compound::emit(s, out),
-        Dtype::Enum(e) => enumeration::emit(e, out),
-        Dtype::Array(a) => array::emit(a, out),
+        Dtype::Struct(s) => compound::emit(s, form, out),
+        Dtype::Enum(e) => enumeration::emit(e, form, out),
+        Dtype::Array(a) => array::emit(a, form, out),
         other => Err(Error::unsupported(format!("{other} is not a type of HDF5"))),
     }
 }
@@ -136,22 +157,32 @@ fn put_head(class: u8, version: u8, bits: [u8; 3], size: u64, out: &mut Vec<u8>)
     Ok(())
 }
 
-/// The version under which [`emit`] writes a type: that of an enclosing sequence must not be lower.
-fn written_version(dtype: &Dtype) -> u8 {
+/// The version under which a type is written: that of an enclosing sequence must not be lower.
+fn written_version(dtype: &Dtype, form: Form) -> u8 {
     match dtype {
-        Dtype::Bool | Dtype::Complex(_) | Dtype::Struct(_) | Dtype::Enum(_) | Dtype::Array(_) => 3,
-        Dtype::Vlen(v) => written_version(&v.base),
+        Dtype::Vlen(v) => written_version(&v.base, form),
+        Dtype::Array(_) if form == Form::Padded => 2,
+        Dtype::Struct(s) if form == Form::Padded => {
+            s.fields.iter().map(|f| written_version(&f.dtype, form)).max().unwrap_or(1)
+        }
+        Dtype::Bool | Dtype::Complex(_) | Dtype::Struct(_) | Dtype::Enum(_) | Dtype::Array(_) => match form {
+            Form::Padded => 1,
+            Form::Compact => 3,
+        },
         _ => 1,
     }
 }
 
-/// A name that is stored with a closing NUL.
-fn put_name(name: &str, out: &mut Vec<u8>) -> Result<()> {
+/// A name that is stored with a closing NUL, or several.
+fn put_name(name: &str, form: Form, out: &mut Vec<u8>) -> Result<()> {
     if name.is_empty() || name.contains('\0') {
         return Err(Error::unsupported(format!("{name:?} as a name inside an HDF5 type")));
     }
     out.extend_from_slice(name.as_bytes());
     out.push(0);
+    if form == Form::Padded {
+        out.put_zeros((name.len() + 1).wrapping_neg() % 8);
+    }
     Ok(())
 }
 

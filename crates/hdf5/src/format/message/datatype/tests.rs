@@ -73,6 +73,13 @@ proptest! {
     }
 
     #[test]
+    fn every_type_round_trips_in_its_old_form(d in any_type()) {
+        let mut out = Vec::new();
+        emit_old(&d, &mut out).unwrap();
+        prop_assert_eq!(parse(&out, Sizes::STANDARD, 0).unwrap(), d);
+    }
+
+    #[test]
     fn garbage_never_panics(b in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = parse(&b, Sizes::STANDARD, 0);
     }

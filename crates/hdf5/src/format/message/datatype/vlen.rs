@@ -1,6 +1,6 @@
 //! Sequences and strings of variable length. The element as stored is a reference into the global heap.
 
-use super::{Head, class, emit as emit_type, parse_at, put_head, string, written_version};
+use super::{Form, Head, class, emit_in, parse_at, put_head, string, written_version};
 use crate::format::{Cursor, Sizes};
 use hyperslab_core::dtype::{StringType, VlenType};
 use hyperslab_core::{Dtype, Error, Result};
@@ -34,13 +34,13 @@ fn check(size: u32) -> Result<u64> {
     Err(Error::unsupported(format!("writing heap references of {size} bytes")))
 }
 
-pub(super) fn emit(v: &VlenType, out: &mut Vec<u8>) -> Result<()> {
-    put_head(class::VLEN, written_version(&v.base), [0; 3], check(v.size)?, out)?;
-    emit_type(&v.base, out)
+pub(super) fn emit(v: &VlenType, form: Form, out: &mut Vec<u8>) -> Result<()> {
+    put_head(class::VLEN, written_version(&v.base, form), [0; 3], check(v.size)?, out)?;
+    emit_in(&v.base, form, out)
 }
 
 pub(super) fn emit_string(s: &StringType, out: &mut Vec<u8>) -> Result<()> {
     let (padding, charset) = string::bits(s);
     put_head(class::VLEN, 1, [1 | (padding << 4), charset, 0], check(s.size)?, out)?;
-    emit_type(&Dtype::U8, out)
+    emit_in(&Dtype::U8, Form::Compact, out)
 }

@@ -1,0 +1,331 @@
+//! The end of a new file: object headers, and what they point at that is not elements.
+//!
+//! No header is longer or shorter for what the addresses in it are. So every object has its address before anything is
+//! written that leads to it, and the headers are put into their places last.
+
+use super::attribute;
+use super::chunks;
+use super::dense::{self, Dense};
+use super::heap::Collections;
+use super::space::Space;
+use super::storage;
+use super::symbol_table;
+use super::tree::{Child, Content, Dataset, Object, ObjectKind, Place, Tree};
+use crate::format::UNDEFINED;
+use crate::format::extensible_array::Parameters;
+use crate::format::message::attribute_info::{self, AttributeInfo};
+use crate::format::message::link::{Link, Target};
+use crate::format::message::link_info::LinkInfo;
+use crate::format::message::symbol_table::SymbolTable;
+use crate::format::message::{datatype, group_info, kind, layout, reference_count};
+use crate::format::object_header::MessageArea;
+use hyperslab_core::{Limits, Result};
+
+/// Object headers start at a multiple of this.
+const HEADER_ALIGNMENT: u64 = 8;
+/// Message flag: the message never changes.
+const CONSTANT: u8 = 1;
+/// Message flag: the message is never shared.
+const UNSHARED: u8 = 4;
+/// Headers are written in pieces of about this many bytes.
+const PIECE: usize = 1 << 20;
+
+/// How an object is described.
+#[derive(Clone, Copy)]
+struct Style {
+    /// By a version 1 header.
+    old: bool,
+    /// Whether attributes lie in a heap.
+    dense_attributes: bool,
+    links: Links,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Compact,
+    Dense,
+    SymbolTable,
+}
+
+/// What a header needs that lies elsewhere; empty while only its length is asked for.
+#[derive(Default)]
+struct Parts {
+    /// Bodies of the attributes' messages.
+    bodies: Vec<Vec<u8>>,
+    attributes: Dense,
+    links: Dense,
+    table: Option<SymbolTable>,
+}
+
+/// Writes everything that is known of the objects; returns the address of the root group's header.
+pub(super) fn emit(tree: &mut Tree, space: &mut Space, limits: &Limits) -> Result<u64> {
+    let old = space.libver.is_old();
+    let mut styles = Vec::with_capacity(tree.objects.len());
+    for object in &tree.objects {
+        styles.push(style(tree, object, space)?);
+    }
+    let mut addresses = vec![0; tree.objects.len()];
+    let start = space.next(HEADER_ALIGNMENT);
+    let mut at = start;
+    for ((slot, object), style) in addresses.iter_mut().zip(&tree.objects).zip(&styles) {
+        *slot = at;
+        let mut parts = Parts::default();
+        if !style.dense_attributes {
+            for a in &object.attributes {
+                let mut body = attribute::body(a, None, old)?;
+                body.resize(body.len() + a.data.len(), 0);
+                parts.bodies.push(body);
+            }
+        }
+        let len = header(object, *style, &parts, &[], tree.ordered, space)?.header_len() as u64;
+        at = at.saturating_add(len).next_multiple_of(HEADER_ALIGNMENT);
+    }
+    space.reserve(at - start, HEADER_ALIGNMENT)?;
+    place_waiting(tree, &addresses, space, limits)?;
+
+    let contents = contents(tree, &addresses, space, limits)?;
+    let (mut piece, mut piece_at) = (Vec::new(), start);
+    for (i, ((object, style), data)) in tree.objects.iter().zip(&styles).zip(contents).enumerate() {
+        let mut parts = Parts::default();
+        for (a, data) in object.attributes.iter().zip(data) {
+            let mut body = attribute::body(a, a.named.and_then(|t| addresses.get(t).copied()), old)?;
+            body.extend_from_slice(&data);
+            parts.bodies.push(body);
+        }
+        if style.dense_attributes {
+            let names = object.attributes.iter().map(|a| a.name.as_str());
+            let bodies = std::mem::take(&mut parts.bodies);
+            parts.attributes = dense::attributes(names.zip(bodies.iter().map(Vec::as_slice)), space)?;
+        }
+        if let ObjectKind::Group { children, .. } = &object.kind {
+            match style.links {
+                Links::Compact => {}
+                Links::SymbolTable => {
+                    parts.table = Some(symbol_table::write(children, &addresses, space)?);
+                }
+                Links::Dense => {
+                    let all = children.iter().zip(0u64..).map(|((name, child), order)| {
+                        let order = tree.ordered.then_some(order);
+                        let mut body = Vec::new();
+                        let link = link(name, child, order, &addresses).emit(&mut body);
+                        (name.as_str(), link.map(|()| body))
+                    });
+                    parts.links = dense::links(all, tree.ordered, space)?;
+                }
+            }
+        }
+        let at = addresses.get(i).copied().unwrap_or_default();
+        piece.resize((at - piece_at) as usize, 0);
+        header(object, *style, &parts, &addresses, tree.ordered, space)?.emit(None, &mut piece)?;
+        if piece.len() > PIECE {
+            space.overwrite(piece_at, &piece)?;
+            piece_at += piece.len() as u64;
+            piece.clear();
+        }
+    }
+    space.overwrite(piece_at, &piece)?;
+    Ok(addresses.first().copied().unwrap_or_default())
+}
+
+fn style(tree: &Tree, object: &Object, space: &Space) -> Result<Style> {
+    let old = space.libver.is_old();
+    let most = attribute::most_compact(old);
+    let mut dense_attributes = false;
+    for a in &object.attributes {
+        dense_attributes |= attribute::body(a, None, old)?.len() + a.data.len() > most;
+    }
+    let mut style = Style { old: old && !dense_attributes, dense_attributes, links: Links::Compact };
+    // Version 1 headers count their messages in two bytes.
+    style.old &= object.attributes.len() < 0xff00;
+    if let ObjectKind::Group { children, .. } = &object.kind {
+        let newer = tree.ordered || children.iter().any(|(_, c)| matches!(c, Child::External { .. }));
+        style.old &= !newer;
+        style.links = match children.len() > space.libver.most_compact_links() {
+            _ if style.old => Links::SymbolTable,
+            true => Links::Dense,
+            false => Links::Compact,
+        };
+    }
+    Ok(style)
+}
+
+/// Writes the elements that waited for the addresses of objects.
+fn place_waiting(tree: &mut Tree, addresses: &[u64], space: &mut Space, limits: &Limits) -> Result<()> {
+    let mut placed = Vec::new();
+    for (i, object) in tree.objects.iter().enumerate() {
+        let ObjectKind::Dataset(d) = &object.kind else { continue };
+        let Place::Waiting(view) = &d.place else { continue };
+        let find = |path: &str| tree.address(path, addresses);
+        let place = chunks::place(view, &d.storage, space, limits, &find);
+        placed.push((i, place.map_err(|e| e.object(tree.path_of(i)))?));
+    }
+    for (i, found) in placed {
+        if let Some(Object { kind: ObjectKind::Dataset(d), .. }) = tree.objects.get_mut(i) {
+            d.place = found;
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of every attribute of every object, what they point at being written.
+fn contents(tree: &Tree, addresses: &[u64], space: &mut Space, limits: &Limits) -> Result<Vec<Vec<Vec<u8>>>> {
+    let find = |path: &str| tree.address(path, addresses);
+    let mut heap = Collections::new(space, &find);
+    let mut all = Vec::with_capacity(tree.objects.len());
+    for (i, object) in tree.objects.iter().enumerate() {
+        let mut of_object = Vec::with_capacity(object.attributes.len());
+        for a in &object.attributes {
+            let data = match &a.data {
+                Content::Bytes(b) => Ok(b.clone()),
+                Content::Texts(texts) => {
+                    texts.iter().map(|t| heap.text(t)).collect::<Result<Vec<_>>>().map(|r| r.concat())
+                }
+                Content::Elements(view) => heap.elements(view, limits),
+            };
+            of_object.push(data.map_err(|e| e.object(format!("{}@{}", tree.path_of(i), a.name)))?);
+        }
+        all.push(of_object);
+    }
+    heap.flush()?;
+    Ok(all)
+}
+
+fn link<'a>(name: &'a str, child: &'a Child, order: Option<u64>, addresses: &[u64]) -> Link<'a> {
+    let target = match child {
+        Child::Object(index) => Target::Hard(addresses.get(*index).copied().unwrap_or_default()),
+        Child::Soft(path) => Target::Soft(path.as_bytes()),
+        Child::External { file, path } => Target::External { file: file.as_bytes(), path: path.as_bytes() },
+    };
+    Link { name: name.as_bytes(), creation_order: order, target }
+}
+
+fn emit_layout(d: &Dataset, newer: bool, out: &mut Vec<u8>) -> Result<()> {
+    let width = d.storage.dtype.itemsize();
+    let chunk = || match &d.storage.layout {
+        storage::Layout::Chunked { chunk, .. } => chunk.as_ref(),
+        _ => &[],
+    };
+    let start = out.len();
+    match &d.place {
+        Place::Contiguous { address, size } => {
+            layout::emit_contiguous(address.unwrap_or(UNDEFINED), *size, out);
+        }
+        Place::Compact(data) => layout::emit_compact(data, out)?,
+        Place::Chunked { index, address } => {
+            return layout::emit_indexed(chunk(), width, index, *address, out);
+        }
+        Place::Growing => {
+            let p = Parameters::STANDARD;
+            return layout::emit_extensible_array(chunk(), width, &p, UNDEFINED, out);
+        }
+        // Of the same length as what will be there.
+        Place::Waiting(view) => match &d.storage.layout {
+            storage::Layout::Contiguous => layout::emit_contiguous(UNDEFINED, view.nbytes(), out),
+            storage::Layout::Compact => {
+                layout::emit_compact(&vec![0; usize::try_from(view.nbytes()).unwrap_or(usize::MAX)], out)?;
+            }
+            storage::Layout::Chunked { index, .. } => {
+                return layout::emit_indexed(chunk(), width, index, None, out);
+            }
+        },
+    }
+    // The same bytes under a later number.
+    if let Some(version) = out.get_mut(start).filter(|_| newer) {
+        *version = 4;
+    }
+    Ok(())
+}
+
+fn header(
+    object: &Object,
+    style: Style,
+    parts: &Parts,
+    addresses: &[u64],
+    ordered: bool,
+    space: &Space,
+) -> Result<MessageArea> {
+    let old_forms = space.libver.is_old();
+    let mut area = match style.old {
+        true => MessageArea::version_1(object.links),
+        false => MessageArea::new(),
+    };
+    match &object.kind {
+        ObjectKind::Group { children, .. } => group(&mut area, children, style, parts, addresses, ordered)?,
+        ObjectKind::Dataset(d) => {
+            let named = d.storage.named.map(|t| addresses.get(t).copied().unwrap_or_default());
+            d.storage.describe(named, old_forms, &mut area)?;
+            let newer = space.libver == super::Libver::Latest;
+            area.push(kind::LAYOUT, 0, |out| emit_layout(d, newer, out))?;
+        }
+        ObjectKind::Type(dtype) => area.push(kind::DATATYPE, CONSTANT | UNSHARED, |out| match old_forms {
+            true => datatype::emit_old(dtype, out),
+            false => datatype::emit(dtype, out),
+        })?,
+    }
+    if object.links > 1 && !style.old {
+        // Without it the first of its names that is deleted takes the object along.
+        area.push(kind::REFERENCE_COUNT, 0, |out| {
+            reference_count::emit(object.links, out);
+            Ok(())
+        })?;
+    }
+    if object.attributes.is_empty() {
+        return Ok(area);
+    }
+    if !style.old {
+        // Without this message libhdf5 counts no attributes, though it finds them by name.
+        area.push(kind::ATTRIBUTE_INFO, attribute_info::FLAGS, |out| {
+            match style.dense_attributes {
+                true => AttributeInfo::emit_dense(parts.attributes.heap, parts.attributes.names, out),
+                false => AttributeInfo::emit_compact(out),
+            }
+            Ok(())
+        })?;
+    }
+    for body in &parts.bodies {
+        area.push(kind::ATTRIBUTE, 0, |out| {
+            out.extend_from_slice(body);
+            Ok(())
+        })?;
+    }
+    Ok(area)
+}
+
+fn group(
+    area: &mut MessageArea,
+    children: &[(String, Child)],
+    style: Style,
+    parts: &Parts,
+    addresses: &[u64],
+    ordered: bool,
+) -> Result<()> {
+    if style.links == Links::SymbolTable {
+        let table = parts.table.unwrap_or(SymbolTable { btree: 0, heap: 0 });
+        return area.push(kind::SYMBOL_TABLE, 0, |out| {
+            table.emit(out);
+            Ok(())
+        });
+    }
+    area.push(kind::LINK_INFO, 0, |out| {
+        let dense = (style.links == Links::Dense).then_some(parts.links);
+        let info = LinkInfo {
+            max_creation_order: ordered.then_some(children.len() as u64),
+            heap: dense.map(|d| d.heap),
+            names: dense.map(|d| d.names),
+            order: dense.and_then(|d| d.order),
+        };
+        info.emit(out);
+        Ok(())
+    })?;
+    area.push(kind::GROUP_INFO, CONSTANT, |out| {
+        group_info::emit_default(out);
+        Ok(())
+    })?;
+    if style.links == Links::Compact {
+        for ((name, child), order) in children.iter().zip(0..) {
+            let link = link(name, child, ordered.then_some(order), addresses);
+            area.push(kind::LINK, 0, |out| link.emit(out))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Every type × layout × filter × shape × version, written by us and by h5py from one list: h5py on three versions of
+//! libhdf5 and h5dump see the same in both, h5py changes ours, and we read the result.
+
+#![allow(clippy::unwrap_used, reason = "tests: a panic is the failure report")]
+
+mod matrix;
+
+use hyperslab_core::testing::{oracle, run_python};
+use hyperslab_core::{Container, Limits, NodeKind, Selection};
+use hyperslab_hdf5::File;
+use hyperslab_hdf5::write::Libver;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::process::Command;
+
+const ORACLES: [&str; 3] = ["HYPERSLAB_PYTHON", "HYPERSLAB_PYTHON_114", "HYPERSLAB_PYTHON_112"];
+const SAME: &str = include_str!("oracle/same.py");
+const MATRIX: &str = include_str!("oracle/matrix.py");
+const CHANGE: &str = include_str!("oracle/change.py");
+
+/// What h5dump prints of a file, word for word, but for the file's name, the addresses of objects, and the positions
+/// that it puts before lines, which depend on how long those are.
+fn dumped(file: &Path) -> Option<Vec<String>> {
+    let out = Command::new("h5dump").arg(file).output().ok()?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    let text = text.replace(file.to_str().unwrap(), "FILE");
+    let (mut words, mut before) = (Vec::new(), "");
+    for word in text.split_whitespace() {
+        let is_address =
+            before.ends_with("GROUP") || before.ends_with("DATASET") || before.ends_with("DATATYPE");
+        let is_number = word.bytes().all(|b| b.is_ascii_digit());
+        if !(is_address && is_number || word.starts_with('(') && word.ends_with("):")) {
+            words.push(word.to_owned());
+        }
+        before = word;
+    }
+    Some(words)
+}
+
+/// Writes cells by h5py and, for every version, by us; each of these interpreters sees the same in both files.
+fn compared(cells: &[serde_json::Value], oracles: &[&str], then: impl Fn(&str, &Path, &Path)) {
+    let Some(first) = oracle(ORACLES[0]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (list, theirs) = (dir.path().join("list.json"), dir.path().join("theirs.h5"));
+    std::fs::write(&list, serde_json::to_string(cells).unwrap()).unwrap();
+    run_python(&first, MATRIX, &[list.as_os_str(), theirs.as_os_str()]);
+    for (name, libver) in Libver::NAMES {
+        let ours = dir.path().join(format!("{name}.h5"));
+        matrix::write(cells, &ours, libver);
+        for python in oracles.iter().filter_map(|v| oracle(v)) {
+            let said = run_python(&python, SAME, &[theirs.as_os_str(), ours.as_os_str()]);
+            assert!(said.starts_with("same"), "{name}: {said}");
+        }
+        then(name, &theirs, &ours);
+    }
+}
+
+#[test]
+fn libhdf5_sees_what_h5py_would_have_written() {
+    compared(&matrix::cells(&matrix::common()), &ORACLES, |name, theirs, ours| {
+        let (Some(want), Some(got)) = (dumped(theirs), dumped(ours)) else {
+            return println!("oracle: not run (h5dump is not installed)");
+        };
+        assert!(want.len() > 10_000 && !want.iter().any(|w| w == "unable"));
+        let different = want.iter().zip(&got).enumerate().find(|(_, (a, b))| a != b);
+        assert!(different.is_none() && want.len() == got.len(), "{name}: {different:?}");
+    });
+}
+
+#[test]
+fn h5py_reads_its_own_filter() {
+    compared(&matrix::cells(&matrix::of_h5py()), &ORACLES, |_, _, _| {});
+}
+
+/// One version of HDF5 for each version of the files: the others are as good.
+#[test]
+fn what_h5py_changes_in_our_files_is_read() {
+    let cells = matrix::cells(&matrix::common());
+    for ((name, libver), variable) in Libver::NAMES.into_iter().zip(ORACLES) {
+        let Some(python) = oracle(variable) else { continue };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(format!("{name}.h5"));
+        matrix::write(&cells, &path, libver);
+        let said = run_python(&python, CHANGE, &[path.as_os_str()]);
+        let (file, limits) = (File::open(&path).unwrap(), Limits::default());
+        let mut count = 0;
+        for row in said.lines() {
+            let row: serde_json::Value = serde_json::from_str(row).unwrap();
+            let path = row["path"].as_str().unwrap();
+            let view = file.read(path, &Selection::ALL, &limits).unwrap();
+            assert_eq!(serde_json::json!(view.shape().to_vec()), row["shape"], "{name} {path}");
+            let bytes = view.to_bytes(&limits).unwrap();
+            let sum: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+            assert_eq!(sum, row["sha256"].as_str().unwrap(), "{name} {path}");
+            count += 1;
+        }
+        assert!(count > 500, "{count}");
+        for node in file.nodes("/", None, true, &limits).unwrap() {
+            assert!(node.error.is_none(), "{name} {}: {:?}", node.path, node.error);
+            if node.kind == NodeKind::Array && !node.path.ends_with("/added group/x") {
+                assert!(node.attributes.iter().any(|(n, _)| n == "added"), "{name} {}", node.path);
+            }
+        }
+    }
+}
