@@ -3,6 +3,7 @@
 //! - [`read`]: [`File`], an open file: its tree, attributes and elements.
 //! - [`write`](mod@write): [`Writer`], new files and whole trees in memory.
 //! - [`append`]: files that grow while others read them, whole whenever their writer dies.
+//! - [`change`]: [`Change`], files that exist.
 //! - [`image`]: an array as a complete file in memory, and back as a view.
 //! - [`format`](mod@format): the structures of a file, one module each; parse and emit, no I/O.
 //! - [`index`]: how a chunk is found, one module per kind of index.
@@ -40,6 +41,7 @@
 #![forbid(unsafe_code)]
 
 pub mod append;
+pub mod change;
 pub mod filter;
 pub mod format;
 pub mod image;
@@ -52,5 +54,6 @@ pub mod support {}
 pub mod testing;
 pub mod write;
 
+pub use change::Change;
 pub use read::{File, Follow};
 pub use write::Writer;

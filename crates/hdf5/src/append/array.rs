@@ -12,20 +12,20 @@ use hyperslab_core::{Error, Result};
 
 /// Bytes that are to be written where nothing is yet.
 #[derive(Debug)]
-pub(super) struct Write {
-    pub(super) at: u64,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Write {
+    pub(crate) at: u64,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The end of the file's used space.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Space {
-    pub(super) end: u64,
+pub(crate) struct Space {
+    pub(crate) end: u64,
 }
 
 impl Space {
     /// The address of `len` new bytes, a multiple of 8.
-    pub(super) fn take(&mut self, len: u64) -> Result<u64> {
+    pub(crate) fn take(&mut self, len: u64) -> Result<u64> {
         let at = self.end.checked_next_multiple_of(8);
         let end = at.and_then(|at| at.checked_add(len)).filter(|&end| end <= i64::MAX as u64);
         match (at, end) {

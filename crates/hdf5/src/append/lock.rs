@@ -32,6 +32,17 @@ impl WriterLock {
         let file = file.try_clone().map_err(|e| Error::io(e, "cannot keep the lock"))?;
         Ok(WriterLock { file })
     }
+
+    /// Keeps readers that lock out as well.
+    pub(super) fn alone(&self) -> Result<()> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::conflict("another program has the file open").hint("close it there"))
+            }
+            Err(TryLockError::Error(e)) => Err(Error::io(e, "cannot lock")),
+        }
+    }
 }
 
 impl Drop for WriterLock {

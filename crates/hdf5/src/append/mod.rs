@@ -15,7 +15,7 @@
 //! and simulated losses of power; the bytes are those of the HDF5 File Format Specification 3.0.
 
 mod adopt;
-mod array;
+pub(crate) mod array;
 mod contest;
 mod create;
 mod existing;
@@ -209,4 +209,4 @@ impl<S: Storage> Appender<S> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -42,7 +42,7 @@ pub trait Storage: Source {
 #[derive(Debug)]
 pub struct FileStorage {
     source: FileSource,
-    _lock: WriterLock,
+    lock: WriterLock,
 }
 
 impl FileStorage {
@@ -57,7 +57,17 @@ impl FileStorage {
             .open(path)
             .map_err(|e| Error::io(e, "cannot open for appending").file(path))?;
         let lock = WriterLock::take(&file).map_err(|e| e.file(path))?;
-        Ok(FileStorage { source: FileSource::from_file(file, path), _lock: lock })
+        Ok(FileStorage { source: FileSource::from_file(file, path), lock })
+    }
+
+    /// Opens an existing file for changing and locks out other writers and readers that lock.
+    ///
+    /// # Errors
+    /// `Io`; `Conflict` when another program has it open.
+    pub fn open_alone(path: &Path) -> Result<FileStorage> {
+        let storage = FileStorage::open(path)?;
+        storage.lock.alone().map_err(|e| e.file(path))?;
+        Ok(storage)
     }
 
     fn file(&self) -> &File {

@@ -10,7 +10,7 @@ mod contest;
 mod oracle;
 mod power;
 mod prefixes;
-mod recorder;
+pub(crate) mod recorder;
 mod resume;
 
 use recorder::{Op, Recorder};

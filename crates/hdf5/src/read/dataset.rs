@@ -77,7 +77,7 @@ impl<'f> Dataset<'f> {
         self.restored.as_ref().unwrap_or(&self.stored)
     }
 
-    fn layout(&self) -> Result<Layout<'_>> {
+    pub(crate) fn layout(&self) -> Result<Layout<'_>> {
         let m = self.object.first(kind::LAYOUT).ok_or_else(|| {
             Error::invalid("dataset without a layout").reading("object header").at(self.object.address)
         })?;
@@ -379,7 +379,7 @@ impl<'f> Dataset<'f> {
     }
 
     /// The fill value, unless it is zero.
-    fn fill(&self, cx: Context<'_, '_>) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn fill(&self, cx: Context<'_, '_>) -> Result<Option<Vec<u8>>> {
         let own = |f: FillValue<'_>| f.value.map(<[u8]>::to_vec);
         let mut value =
             self.object.parse(cx, kind::FILL_VALUE, |b, at| FillValue::parse(b, at).map(own))?.flatten();

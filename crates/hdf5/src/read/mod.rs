@@ -7,21 +7,21 @@
 //! Not here: the bytes of any structure (`format`), how chunks are found (`index`), what they go through (`filter`).
 
 mod attribute;
-mod based;
+pub(crate) mod based;
 mod cache;
 mod chunked;
 mod container;
-mod dataset;
+pub(crate) mod dataset;
 mod dense;
 mod extension;
 mod external;
-mod gather;
-mod group;
+pub(crate) mod gather;
+pub(crate) mod group;
 mod heap;
 mod live;
 mod mapped;
 mod names;
-mod object;
+pub(crate) mod object;
 mod others;
 pub(crate) mod outside;
 mod overlaid;
@@ -29,7 +29,7 @@ mod reference;
 mod regions;
 mod shared_table;
 mod stream;
-mod walk;
+pub(crate) mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -183,7 +183,7 @@ impl<'s> File<'s> {
         &self.superblock
     }
 
-    fn context<'f, 'l>(&'f self, limits: &'l Limits) -> Context<'f, 'l> {
+    pub(crate) fn context<'f, 'l>(&'f self, limits: &'l Limits) -> Context<'f, 'l> {
         let (source, sizes) = (&self.source, self.superblock.sizes);
         Context { source, sizes, limits, file: self, others: &self.others, nested: 0 }
     }
@@ -193,6 +193,11 @@ impl<'s> File<'s> {
     pub fn following(mut self, follow: Follow) -> Self {
         self.others.follow = follow;
         self
+    }
+
+    /// Where the superblock lies: addresses count from there.
+    pub(crate) fn base(&self) -> u64 {
+        self.source.base()
     }
 
     /// Decoded chunks; none where the file may change under us.

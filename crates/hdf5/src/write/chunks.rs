@@ -6,7 +6,7 @@
 use super::elements::Elements;
 use super::heap::Addresses;
 use super::index::{self, Sorted};
-use super::newer_index::{self, Entry};
+use super::newer_index::{self, Entry, Form};
 use super::space::Space;
 use super::storage::{Layout, Storage};
 use super::tree::Place;
@@ -165,8 +165,7 @@ impl Chunks {
             self.index,
             &entries.collect::<Vec<_>>(),
             &grid,
-            filtered,
-            self.bytes,
+            Form { filtered, chunk_bytes: self.bytes, wide: false },
             space,
         )? {
             Some((index, address)) => Ok(Place::Chunked { index, address: Some(address) }),

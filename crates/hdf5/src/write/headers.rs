@@ -59,6 +59,16 @@ struct Parts {
 
 /// Writes everything that is known of the objects; returns the address of the root group's header.
 pub(super) fn emit(tree: &mut Tree, space: &mut Space, limits: &Limits) -> Result<u64> {
+    emit_from(0, tree, space, limits).map(|addresses| addresses.first().copied().unwrap_or_default())
+}
+
+/// The same for the objects from number `first` on, those before it having no more than room; returns where each lies.
+pub(super) fn emit_from(
+    first: usize,
+    tree: &mut Tree,
+    space: &mut Space,
+    limits: &Limits,
+) -> Result<Vec<u64>> {
     let old = space.libver.is_old();
     let mut styles = Vec::with_capacity(tree.objects.len());
     for object in &tree.objects {
@@ -85,7 +95,8 @@ pub(super) fn emit(tree: &mut Tree, space: &mut Space, limits: &Limits) -> Resul
 
     let contents = contents(tree, &addresses, space, limits)?;
     let (mut piece, mut piece_at) = (Vec::new(), start);
-    for (i, ((object, style), data)) in tree.objects.iter().zip(&styles).zip(contents).enumerate() {
+    for (i, ((object, style), data)) in tree.objects.iter().zip(&styles).zip(contents).enumerate().skip(first)
+    {
         let mut parts = Parts::default();
         for (a, data) in object.attributes.iter().zip(data) {
             let mut body = attribute::body(a, a.named.and_then(|t| addresses.get(t).copied()), old)?;
@@ -124,7 +135,7 @@ pub(super) fn emit(tree: &mut Tree, space: &mut Space, limits: &Limits) -> Resul
         }
     }
     space.overwrite(piece_at, &piece)?;
-    Ok(addresses.first().copied().unwrap_or_default())
+    Ok(addresses)
 }
 
 fn style(tree: &Tree, object: &Object, space: &Space) -> Result<Style> {

@@ -23,6 +23,7 @@ mod heap;
 mod index;
 mod libver;
 mod newer_index;
+pub(crate) mod part;
 mod reference;
 mod rows;
 mod space;

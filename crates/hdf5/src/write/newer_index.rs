@@ -40,16 +40,35 @@ impl Entry {
     }
 }
 
+/// How an index stores chunks.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    pub(super) filtered: bool,
+    pub(super) chunk_bytes: u64,
+    /// Whether stored sizes have 8 bytes, as in layout messages of version 5.
+    pub(super) wide: bool,
+}
+
+impl Form {
+    fn size_width(self) -> u8 {
+        if self.wide { 8 } else { size_width_v4(self.chunk_bytes) }
+    }
+
+    fn element_size(self) -> u8 {
+        if self.filtered { 12 + self.size_width() } else { 8 }
+    }
+}
+
 /// Writes an index of chunks in C order, of which there is at least one; says what it is and where. `None` where chunks
 /// are too many or too far apart for it.
 pub(super) fn write(
     index: ChunkIndex,
     entries: &[Entry],
     grid: &Grid,
-    filtered: bool,
-    chunk_bytes: u64,
+    form: Form,
     space: &mut Space,
 ) -> Result<Option<(ChunkIndex, u64)>> {
+    let Form { filtered, chunk_bytes, .. } = form;
     let first = entries.first().map_or(0, |e| e.address);
     let mut arena = Arena::new(space);
     let written = match index {
@@ -61,19 +80,15 @@ pub(super) fn write(
         ChunkIndex::Implicit if is_dense(entries, grid, chunk_bytes)? => return Ok(Some((index, first))),
         ChunkIndex::Implicit => {
             let page_bits = fixed_array::Header::PAGE_BITS;
-            let address = fixed(entries, grid, filtered, chunk_bytes, &mut arena)?;
+            let address = fixed(entries, grid, form, &mut arena)?;
             Some((ChunkIndex::FixedArray { page_bits }, address))
         }
-        ChunkIndex::FixedArray { .. } => {
-            Some((index, fixed(entries, grid, filtered, chunk_bytes, &mut arena)?))
-        }
+        ChunkIndex::FixedArray { .. } => Some((index, fixed(entries, grid, form, &mut arena)?)),
         ChunkIndex::ExtensibleArray(parameters) => {
-            let at = extensible(parameters, entries, grid, filtered, chunk_bytes, &mut arena)?;
+            let at = extensible(parameters, entries, grid, form, &mut arena)?;
             at.map(|address| (index, address))
         }
-        ChunkIndex::BtreeV2 { node_size } => {
-            Some((index, tree(node_size, entries, filtered, chunk_bytes, &mut arena)?))
-        }
+        ChunkIndex::BtreeV2 { node_size } => Some((index, tree(node_size, entries, form, &mut arena)?)),
     };
     if written.is_some() {
         arena.finish(space)?;
@@ -93,11 +108,8 @@ fn is_dense(entries: &[Entry], grid: &Grid, chunk_bytes: u64) -> Result<bool> {
     Ok(grid.total() == Some(entries.len() as u64))
 }
 
-fn element_size(filtered: bool, chunk_bytes: u64) -> u8 {
-    if filtered { 12 + size_width_v4(chunk_bytes) } else { 8 }
-}
-
-fn fixed(entries: &[Entry], grid: &Grid, filtered: bool, chunk_bytes: u64, arena: &mut Arena) -> Result<u64> {
+fn fixed(entries: &[Entry], grid: &Grid, form: Form, arena: &mut Arena) -> Result<u64> {
+    let filtered = form.filtered;
     let total = grid.total().and_then(|n| usize::try_from(n).ok());
     let mut elements = vec![Element::default(); total.ok_or_else(|| Error::limit("more chunks than fit"))?];
     for e in entries {
@@ -106,7 +118,7 @@ fn fixed(entries: &[Entry], grid: &Grid, filtered: bool, chunk_bytes: u64, arena
     }
     let mut header = fixed_array::Header {
         filtered,
-        element_size: element_size(filtered, chunk_bytes),
+        element_size: form.element_size(),
         page_bits: fixed_array::Header::PAGE_BITS,
         elements: elements.len() as u64,
         block: None,
@@ -125,11 +137,11 @@ fn extensible(
     parameters: Parameters,
     entries: &[Entry],
     grid: &Grid,
-    filtered: bool,
-    chunk_bytes: u64,
+    form: Form,
     arena: &mut Arena,
 ) -> Result<Option<u64>> {
-    let mut header = Header::new(filtered, element_size(filtered, chunk_bytes));
+    let filtered = form.filtered;
+    let mut header = Header::new(filtered, form.element_size());
     header.shape.parameters = parameters;
     let (shape, p) = (header.shape, parameters);
     let mut index = IndexBlock::new(&shape);
@@ -225,9 +237,9 @@ fn data_block(
     Ok((out, pages))
 }
 
-fn tree(node: u32, entries: &[Entry], filtered: bool, chunk_bytes: u64, arena: &mut Arena) -> Result<u64> {
+fn tree(node: u32, entries: &[Entry], form: Form, arena: &mut Arena) -> Result<u64> {
     let rank = entries.first().map_or(0, |e| e.at.len());
-    let width = usize::from(size_width_v4(chunk_bytes));
+    let (filtered, width) = (form.filtered, usize::from(form.size_width()));
     let size = 8 + 8 * rank + if filtered { width + 4 } else { 0 };
     let mut records = Vec::with_capacity(entries.len().saturating_mul(size));
     for e in entries {

@@ -9,6 +9,8 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 /// The growing end of a new file or image.
 pub(super) struct Space {
     sink: Sink,
+    /// Where it begins: 0 but for what is to lie in a file that exists.
+    start: u64,
     end: u64,
     pub(super) libver: Libver,
 }
@@ -22,13 +24,19 @@ impl Space {
     pub(super) fn file(file: NewFile) -> Space {
         Space {
             sink: Sink::File(Box::new(BufWriter::with_capacity(1 << 16, file))),
+            start: 0,
             end: 0,
             libver: Libver::default(),
         }
     }
 
     pub(super) fn memory() -> Space {
-        Space { sink: Sink::Memory(Vec::new()), end: 0, libver: Libver::default() }
+        Space { sink: Sink::Memory(Vec::new()), start: 0, end: 0, libver: Libver::default() }
+    }
+
+    /// In memory, what is to lie from an address of an existing file on.
+    pub(super) fn behind(start: u64, libver: Libver) -> Space {
+        Space { sink: Sink::Memory(Vec::new()), start, end: start, libver }
     }
 
     /// Where the next byte without alignment would go.
@@ -99,7 +107,7 @@ impl Space {
                 done().map_err(|e| Error::io(e, what).at(address).file(f.get_ref().target()))
             }
             Sink::Memory(v) => {
-                let at = usize::try_from(address).ok();
+                let at = address.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
                 let slot = at.and_then(|at| v.get_mut(at..at.checked_add(bytes.len())?));
                 slot.ok_or_else(|| Error::usage("bytes beyond the end of the file"))?.copy_from_slice(bytes);
                 Ok(())

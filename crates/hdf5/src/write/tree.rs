@@ -111,6 +111,14 @@ impl Tree {
         }
     }
 
+    /// What the root group leads to.
+    pub(super) fn at_root(&self) -> &[(String, Child)] {
+        match self.objects.first().map(|o| &o.kind) {
+            Some(ObjectKind::Group { children, .. }) => children,
+            _ => &[],
+        }
+    }
+
     fn find(&self, path: &str) -> Result<usize> {
         let mut at = 0;
         for part in components(path)? {

@@ -6,7 +6,7 @@ use hyperslab_core::{Error, Result, Source};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Clone, Debug)]
-pub(in super::super) enum Op {
+pub(crate) enum Op {
     Write(u64, Vec<u8>),
     SetLen(u64),
     Barrier,
@@ -14,7 +14,7 @@ pub(in super::super) enum Op {
 
 impl Op {
     /// Does it to an image, the first `upto` bytes of a write.
-    pub(in super::super) fn apply(&self, image: &mut Vec<u8>, upto: usize) {
+    pub(crate) fn apply(&self, image: &mut Vec<u8>, upto: usize) {
         match self {
             Op::Write(at, bytes) => {
                 let n = bytes.len().min(upto);
@@ -31,7 +31,7 @@ impl Op {
 
     /// Where a write may be torn: at its first and its last boundary of disk sectors and of pages, in bytes from its
     /// start.
-    pub(in super::super) fn tears(&self) -> Vec<usize> {
+    pub(crate) fn tears(&self) -> Vec<usize> {
         let Op::Write(at, bytes) = self else { return Vec::new() };
         let (at, end) = (*at as usize, *at as usize + bytes.len());
         let mut tears: Vec<usize> = [512, 4096]
@@ -51,46 +51,60 @@ struct State {
     image: Vec<u8>,
     ops: Vec<Op>,
     left: u64,
+    /// Whether the first operation that fails is half done.
+    tearing: bool,
     /// What another program does after so many operations.
     then: Option<(u64, Act)>,
 }
 
 /// What another program does to a file.
-type Act = fn(&mut [u8]);
+pub(crate) type Act = fn(&mut [u8]);
 
 #[derive(Clone, Debug)]
-pub(in super::super) struct Recorder(Arc<Mutex<State>>);
+pub(crate) struct Recorder(Arc<Mutex<State>>);
 
 impl Recorder {
-    pub(in super::super) fn new(image: Vec<u8>) -> Recorder {
-        Recorder(Arc::new(Mutex::new(State { image, ops: Vec::new(), left: u64::MAX, then: None })))
+    pub(crate) fn new(image: Vec<u8>) -> Recorder {
+        Recorder(Arc::new(Mutex::new(State {
+            image,
+            ops: Vec::new(),
+            left: u64::MAX,
+            tearing: true,
+            then: None,
+        })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
-    pub(in super::super) fn image(&self) -> Vec<u8> {
+    pub(crate) fn image(&self) -> Vec<u8> {
         self.state().image.clone()
     }
 
     /// What was done since the last time.
-    pub(in super::super) fn take(&self) -> Vec<Op> {
+    pub(crate) fn take(&self) -> Vec<Op> {
         std::mem::take(&mut self.state().ops)
     }
 
     /// What another program does.
-    pub(in super::super) fn replace(&self, image: Vec<u8>) {
+    pub(crate) fn replace(&self, image: Vec<u8>) {
         self.state().image = image;
     }
 
     /// After so many more operations everything fails, the first one half done.
-    pub(in super::super) fn fail_after(&self, ops: u64) {
+    pub(crate) fn fail_after(&self, ops: u64) {
         self.state().left = ops;
     }
 
+    /// The same, and the first is not done at all.
+    pub(crate) fn fail_cleanly_after(&self, ops: u64) {
+        let mut s = self.state();
+        (s.left, s.tearing) = (ops, false);
+    }
+
     /// After so many more operations another program does this to the file.
-    pub(in super::super) fn then(&self, ops: u64, act: Act) {
+    pub(crate) fn then(&self, ops: u64, act: Act) {
         let mut s = self.state();
         s.then = Some((ops, act));
         s.other();
@@ -122,6 +136,7 @@ impl State {
         }
         s.left -= 1;
         if s.left == 0
+            && s.tearing
             && let Some(half) = op.tears().first()
         {
             op.apply(&mut s.image, *half);
