@@ -24,8 +24,41 @@ pub(crate) fn all(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Vec<(Strin
         out.push((name, v));
         Ok(())
     };
+    // A tree by name is in the order of hashes, which says nothing.
+    if each(cx, object, &mut take)? == Order::None {
+        out.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    Ok(out)
+}
+
+/// The name of the first attribute that holds references, whose values are addresses in this file.
+pub(crate) fn referring(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<String>> {
+    let mut found = None;
+    each(cx, object, &mut |a, _| {
+        let dtype = part(cx, kind::DATATYPE, a.datatype, |b, at| datatype::parse(b, cx.sizes, at))?;
+        if dtype.has_references() && found.is_none() {
+            found = Some(names::shown(a.name));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Whether attributes come in an order that means something.
+#[derive(PartialEq, Eq)]
+enum Order {
+    Kept,
+    None,
+}
+
+/// Gives every attribute to `take`.
+fn each(
+    cx: Context<'_, '_>,
+    object: &Object<'_>,
+    take: &mut dyn FnMut(&Attribute<'_>, u64) -> Result<()>,
+) -> Result<Order> {
     for m in object.messages().filter(|m| m.kind == kind::ATTRIBUTE) {
-        taken_apart(cx, &m, &mut take)?;
+        taken_apart(cx, &m, take)?;
     }
     if let Some(AttributeInfo { heap: Some(heap), order, names }) = info(cx, object)?
         && let Some(tree) = order.or(names)
@@ -36,12 +69,9 @@ pub(crate) fn all(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Vec<(Strin
             let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
             heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at))
         })?;
-        // A tree by name is in the order of hashes, which says nothing.
-        if order.is_none() {
-            out.sort_by(|a, b| a.0.cmp(&b.0));
-        }
+        return Ok(if order.is_none() { Order::None } else { Order::Kept });
     }
-    Ok(out)
+    Ok(Order::Kept)
 }
 
 fn info(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<AttributeInfo>> {
