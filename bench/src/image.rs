@@ -74,7 +74,8 @@ fn sized(bytes: usize) -> Result<Vec<u8>> {
 /// The view of 1 GB, beside that of 1 kB.
 pub(crate) fn view_sized() -> Result<[Vec<f64>; 2]> {
     let [large, small] = [sized(LARGE)?, sized(SMALL)?];
-    let look = |image: &[u8]| image::deserialize(image).map(|view| if view.is_view() { view.nbytes() } else { 0 });
+    let look =
+        |image: &[u8]| image::deserialize(image).map(|view| if view.is_view() { view.nbytes() } else { 0 });
     if (look(&large)?, look(&small)?) != (LARGE as u64, SMALL as u64) {
         return Err("the images are not viewed".into());
     }

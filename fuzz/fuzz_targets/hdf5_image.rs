@@ -2,10 +2,16 @@
 #![no_main]
 
 use hyperslab_core::Limits;
-use hyperslab_hdf5::image;
+use hyperslab_hdf5::image::{self, DeserializeOptions, Elements};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
+    let ask = DeserializeOptions { name: None, elements: Elements::Borrowed };
+    if let Ok(view) = image::deserialize_with(data, &ask) {
+        assert!(view.is_view());
+        let (image, part) = (data.as_ptr_range(), view.bytes().unwrap().as_ptr_range());
+        assert!(view.is_empty() || (image.start <= part.start && part.end <= image.end));
+    }
     let Ok(view) = image::deserialize(data) else { return };
     if let Some(bytes) = view.bytes() {
         // Every byte of the view can be read; the sanitizer watches.

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask test`, `ci`, `fixtures`, `fuzz`, `bench`, `soak`, `live`.
+//! The project's tasks: `cargo xtask test`, `ci`, `fixtures`, `fuzz`, `bench`, `soak`, `sanitize`, `live`.
 //!
 //! Everything that CI runs is a task here, so what runs there runs on a laptop. A task either does all that it
 //! says or fails with one line that names what is missing: nothing is skipped quietly.
@@ -10,6 +10,7 @@ mod fuzz;
 mod live;
 mod machine;
 mod run;
+mod sanitize;
 mod soak;
 mod test;
 mod venv;
@@ -26,6 +27,8 @@ cargo xtask TASK
   fuzz [--seconds N] [TARGET..] runs fuzz targets (default: all of them, 60 s each)
   bench [ROW..]                 us and each peer in turns on the same data, into docs/benchmarks.md
   soak [--seconds N]            what takes long: fuzzing, a thousand kills; into docs/soak.md
+  sanitize                      where unsafe code is, and the tests that go through it under AddressSanitizer and
+                                valgrind; into docs/unsafe.md
   live [--seconds N]            readers of every kind beside every writer of a log, N seconds each (default: 60);
                                 into docs/live.md
   oracle                        makes the virtual environments and prints the variables that point at them
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         "fixtures" => fixtures::main(rest),
         "fuzz" => fuzz::main(rest),
         "bench" => bench::main(rest),
+        "sanitize" => sanitize::main(rest),
         "soak" => soak::main(rest),
         "live" => live::main(rest),
         "oracle" => venv::print(rest),

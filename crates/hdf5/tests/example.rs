@@ -1,7 +1,9 @@
-//! The example of a new file does what it says.
+//! The examples do what they say.
 
 #![allow(clippy::unwrap_used, reason = "tests: a panic is the failure report")]
 
+#[path = "../examples/image.rs"]
+mod image;
 #[path = "../examples/write.rs"]
 mod write;
 
@@ -12,4 +14,12 @@ fn the_example_runs() {
     assert_eq!(write::write(&path).unwrap(), 1000);
     // A file that is there is never replaced.
     assert!(write::write(&path).is_err());
+}
+
+#[test]
+fn images_are_made_changed_and_kept() {
+    image::arrays().unwrap();
+    image::tree().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    image::kept(&dir.path().join("kept.h5")).unwrap();
 }

@@ -8,8 +8,8 @@
 use hyperslab_core::dtype::{ByteOrder, EnumType, Int};
 use hyperslab_core::testing::{oracles, run_python};
 use hyperslab_core::view::Buffer;
-use hyperslab_core::{Dtype, Limits, Selection, View, digest};
-use hyperslab_hdf5::image::{self, DeserializeOptions, Elements};
+use hyperslab_core::{Dtype, Kind, Limits, Selection, View, digest};
+use hyperslab_hdf5::image::{self, DeserializeOptions, Elements, MemoryFile};
 use hyperslab_hdf5::{File, Writer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -177,5 +177,45 @@ fn images_of_libhdf5_are_ours() {
         }
         println!("HDF5 {hdf5}: {views} images viewed, {copies} decoded");
         assert!(views > 100 && copies > 100, "{views} {copies}");
+    }
+}
+
+#[test]
+fn trees_of_libhdf5_are_changed_and_taken_back() {
+    for (hdf5, _, python) in oracles() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, limits) = (folder.path().join("tree.h5"), Limits::default());
+        let make = |more: &[&str]| {
+            let args: Vec<&OsStr> = [OsStr::new("make"), path.as_os_str()]
+                .into_iter()
+                .chain(more.iter().map(OsStr::new))
+                .collect();
+            run(&python, "tree_images.py", &args);
+            std::fs::read(&path).unwrap()
+        };
+        let image = make(&[]);
+        let mut w = Writer::holding(&File::from_image(&image).unwrap(), &limits).unwrap();
+        let grid: Vec<f64> = (0..600).map(f64::from).collect();
+        w.dataset("/run/new").shape([20, 30]).chunks([10, 10]).gzip(4).write(&grid).unwrap();
+        w.attribute("/", "added", &"by us".into()).unwrap();
+        std::fs::write(&path, w.into_image().unwrap()).unwrap();
+        run(&python, "tree_images.py", &[OsStr::new("check"), path.as_os_str()]);
+
+        // Through a file in memory, put back in the place of the file that it came from.
+        make(&[]);
+        let mut f = MemoryFile::open(&path).unwrap();
+        f.change(|w| {
+            w.dataset("/run/new").shape([20, 30]).chunks([10, 10]).gzip(4).write(&grid)?;
+            w.attribute("/", "added", &"by us".into())
+        })
+        .unwrap();
+        f.flush().unwrap();
+        run(&python, "tree_images.py", &[OsStr::new("check"), path.as_os_str()]);
+
+        // What would mean something else in a new file is refused.
+        let image = make(&["references"]);
+        let refused = Writer::holding(&File::from_image(&image).unwrap(), &limits).err().unwrap();
+        assert_eq!(refused.kind(), Kind::Unsupported, "HDF5 {hdf5}");
+        assert!(refused.to_string().contains("where"), "{refused}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! An image is changed here by being written anew: everything in it is read into a writer, which takes what is added
 //! and gives the new image. What a writer cannot keep (references, named types) is refused before anything is lost.
-//! Attributes say what they said; a single number among them becomes one of 64 bits.
+//! Attributes say what they said; text among them becomes text of variable length.
 
 use crate::{File, Writer};
 use bytes::Bytes;

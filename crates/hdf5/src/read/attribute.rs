@@ -74,6 +74,19 @@ pub(crate) fn stored<'f>(
     Ok(out)
 }
 
+/// The name of the first attribute that holds references, whose values are addresses in this file.
+pub(crate) fn referring(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<String>> {
+    let mut found = None;
+    each(cx, object, &mut |a, _| {
+        let dtype = part(cx, kind::DATATYPE, a.datatype, |b, at| datatype::parse(b, cx.sizes, at))?;
+        if dtype.has_references() && found.is_none() {
+            found = Some(names::shown(a.name));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 fn one_stored<'f>(cx: Context<'f, '_>, a: &Attribute<'_>) -> Result<StoredAttribute<'f>> {
     let dtype = part(cx, kind::DATATYPE, a.datatype, |b, at| datatype::parse(b, cx.sizes, at))?;
     let space = part(cx, kind::DATASPACE, a.dataspace, |b, at| Dataspace::parse(b, cx.sizes, at))?;

@@ -46,6 +46,7 @@ use dataset::Dataset;
 pub(crate) use dataset::MOST_PACKED;
 use hyperslab_core::source::{FileSource, SliceSource};
 use hyperslab_core::{Error, Limits, Node, Result, ResultExt, Selection, Source, Value, View};
+use object::Object;
 pub use others::Follow;
 use others::Others;
 use reference::Paths;
@@ -261,16 +262,32 @@ impl<'s> File<'s> {
         Ok(found.map(|r| r.start + base..r.end + base))
     }
 
-    /// Every node with its attributes, parents first, and the address of its header where it is an object.
+    /// Every node with its attributes, parents first, and the address of its header where it is an object, for somebody
+    /// who writes them anew.
     ///
     /// # Errors
-    /// `Unsupported` for names that are no text.
+    /// `Unsupported` for names that are no text, and attributes that hold addresses.
     pub(crate) fn objects(&self, limits: &Limits) -> Result<Vec<(Node, Option<u64>)>> {
+        let cx = self.context(limits);
         let nodes = walk::nodes_at(self, "/", None, true, limits)?;
-        match nodes.iter().find(|(node, _)| names::escaped(&node.path).is_some()) {
-            Some((node, _)) => Err(Error::unsupported("a name that is no text").object(node.path.as_str())),
-            None => Ok(nodes),
+        for (node, address) in &nodes {
+            let path = node.path.as_str();
+            let name = match address {
+                Some(at) => {
+                    let found = Object::read(cx, *at).and_then(|o| attribute::referring(cx, &o));
+                    found.map_err(self.place(path))?
+                }
+                None => None,
+            };
+            if let Some(name) = name {
+                let what = format!("the attribute {name:?} holds addresses in the file");
+                return Err(Error::unsupported(what).object(path));
+            }
+            if names::escaped(path).is_some() {
+                return Err(Error::unsupported("a name that is no text").object(path));
+            }
         }
+        Ok(nodes)
     }
 
     /// All bytes, those before the superblock included, and where the file ends in them.

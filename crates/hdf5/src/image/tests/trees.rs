@@ -2,7 +2,9 @@
 
 use super::super::*;
 use crate::append::{self, Existing, Names, Options, Schema, Storage};
+use crate::format::superblock::WRITING;
 use crate::{File, Writer};
+use hyperslab_core::walk::Seen;
 use hyperslab_core::{
     ArrayOptions, Container, Dtype, Kind, Limits, LinkTo, NodeKind, Selection, Source, Value, View, digest,
 };
@@ -218,4 +220,37 @@ fn rows_are_appended_in_memory() {
     assert_eq!(read, (0..300).collect::<Vec<_>>());
     // A copy of every element: nothing of it is contiguous.
     assert_eq!(deserialize(f.image()).unwrap().len(), 300);
+}
+
+/// libhdf5 1.12 and 1.14 take the mark of an open file out of its image and leave the checksum as it was.
+#[test]
+fn images_that_libhdf5_made_and_does_not_open() {
+    for version in [2, 3] {
+        let image = tree();
+        let mut superblock = *File::from_image(&image).unwrap().superblock();
+        (superblock.version, superblock.flags) = (version, WRITING);
+        let mut front = Vec::new();
+        superblock.emit(&mut front).unwrap();
+        front[11] = 0;
+        let broken = [&front[..], &image[48..]].concat();
+        let file = File::from_image(&broken).unwrap();
+        assert_eq!(contents(&file), contents(&File::from_image(&image).unwrap()));
+        assert!(deserialize_named(&super::aligned(&broken), "/run/plain").unwrap().is_view());
+        // It is read, and not called sound.
+        let damage = |file: &File<'_>| {
+            let mut found = Vec::new();
+            let mut visit = |seen: Seen| {
+                if let Seen::Damage(e) = seen {
+                    found.push(e.to_string());
+                }
+                Ok(())
+            };
+            file.walk(&Limits::default(), &mut visit).unwrap();
+            found
+        };
+        let found = damage(&file);
+        assert!(found.len() == 1 && found[0].contains("marked as open"), "{found:?}");
+        let anew = Writer::holding(&file, &Limits::default()).unwrap().into_image().unwrap();
+        assert_eq!(damage(&File::from_image(&anew).unwrap()), Vec::<String>::new());
+    }
 }
