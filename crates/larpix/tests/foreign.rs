@@ -6,7 +6,7 @@ mod common;
 
 use common::{borrowed, messages, pythons, run};
 use hyperslab_core::Kind;
-use hyperslab_larpix::log::{LogOptions, LogReader, LogWriter};
+use hyperslab_larpix::log::{LogOptions, LogReader, LogWriter, RecoverOptions, recover};
 
 /// Everything in a file but the log's own rows, as text.
 const SNAPSHOT: &str = r#"
@@ -101,6 +101,40 @@ fn what_others_added_is_there_after_an_adoption() {
             let script = "with h5py.File(sys.argv[1]) as f: print('later' in f, f['meta'].attrs['end'], len(f['msgs']))";
             assert_eq!(run(&python, script, &[&path]).trim(), "True 1 3200");
         }
+    }
+}
+
+#[test]
+fn what_others_added_is_recovered() {
+    let dir = tempfile::tempdir().unwrap();
+    let anywhere = SNAPSHOT.replace("o.id.get_offset(),", "");
+    for (version, python) in pythons() {
+        let (path, out) =
+            (dir.path().join(format!("{version}.h5")), dir.path().join(format!("{version}-saved.h5")));
+        let before = run(&python, &format!("{anywhere}\n{ADD}"), &[&path, &"3"]);
+        // As a writer leaves it that was killed: marked as open. What leads to an object that others added is lost.
+        let damage = r#"
+with h5py.File(sys.argv[1]) as f:
+    at = f["more-1"].id.get_offset()
+    header = h5py.h5o.get_info(f["more-1"].id).addr
+with open(sys.argv[1], "r+b") as f:
+    f.seek(11); f.write(bytes([5]))
+    f.seek(header); f.write(bytes(16))
+"#;
+        run(&python, damage, &[&path]);
+        let report = recover(&path, &out, &RecoverOptions::default()).unwrap();
+        assert_eq!((report.saved, report.lost), (1500, 0), "HDF5 {version}");
+        assert_eq!(report.left_out, ["/more-1"], "HDF5 {version}: {:?}", report.notes);
+        let script = format!("{anywhere}\nprint(snapshot(sys.argv[1]))");
+        let after = run(&python, &script, &[&out]);
+        let lost = "with h5py.File(sys.argv[1], 'r+') as f: f['more-1'] = np.arange(2)";
+        run(&python, lost, &[&out]);
+        assert_ne!(after, before);
+        assert_eq!(run(&python, &script, &[&out]), before, "HDF5 {version}");
+        let mut log = LogWriter::open(&out, &LogOptions::default()).unwrap();
+        log.append_all(borrowed(&messages(1500..1600))).unwrap();
+        log.close().unwrap();
+        assert_eq!(common::check_ours(&out), 1600);
     }
 }
 

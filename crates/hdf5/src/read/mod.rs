@@ -262,6 +262,20 @@ impl<'s> File<'s> {
         Ok(found.map(|r| r.start + base..r.end + base))
     }
 
+    /// The names in a group, each with the address of the object's header (counted from the superblock), or `None` where
+    /// it is a soft or external link. Objects that cannot be read are there all the same.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such object; `Invalid` when the names cannot be read; `Limit`, `Io`.
+    pub fn members(&self, path: &str, limits: &Limits) -> Result<Vec<(String, Option<u64>)>> {
+        let mut nodes = walk::nodes_at(self, path, Some(1), false, limits)?.into_iter();
+        if let Some(e) = nodes.next().and_then(|(group, _)| group.error) {
+            return Err(e);
+        }
+        let name = |path: String| path.rsplit('/').next().map(str::to_owned).unwrap_or_default();
+        Ok(nodes.map(|(node, address)| (name(node.path), address)).collect())
+    }
+
     /// Every node with its attributes, parents first, and the address of its header where it is an object, for somebody
     /// who writes them anew.
     ///

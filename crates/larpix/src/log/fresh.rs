@@ -9,6 +9,7 @@ use super::reader::LogInfo;
 use hyperslab_core::output::NewFile;
 use hyperslab_core::source::FileSource;
 use hyperslab_core::{Dtype, Error, Kind, Result, Source};
+use hyperslab_hdf5::Change;
 use hyperslab_hdf5::append::{self, Appender, AttributeValue, Existing, Live, Options, Pair, Storage, Sync};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -98,12 +99,11 @@ impl NewLog {
         let image = image.map_err(|e| e.file(path))?;
         let mut file = NewFile::create(path, replace)?;
         file.write_all(&image).map_err(|e| Error::io(e, "cannot write").file(path))?;
-        let handle = file.file().try_clone().map_err(|e| Error::io(e, "cannot open again").file(path))?;
-        let source = FileSource::from_file(handle, path);
+        let target = Target::of(&file)?;
         let file = Arc::new(file);
         let options =
             Options { sync: Sync::None, pair: Pair::Inline, settle: Duration::ZERO, ..Options::default() };
-        let appender = Existing::new(Target { source }, &NAMES, false)?.resume(options)?;
+        let appender = Existing::new(target, &NAMES, false)?.resume(options)?;
         Ok(NewLog { appender, file, modified, messages: 0, payload: 0 })
     }
 
@@ -141,13 +141,32 @@ impl NewLog {
     /// # Errors
     /// `Io`; `Usage` when a file has appeared there meanwhile and must not be replaced.
     pub(super) fn finish(self) -> Result<()> {
-        let NewLog { appender, file, modified, .. } = self;
-        appender.close(modified)?;
-        match Arc::try_unwrap(file) {
-            Ok(file) => file.commit(),
-            // Nobody else was given it.
-            Err(_) => Err(Error::usage("the new log is still in use")),
-        }
+        self.appender.close(self.modified)?;
+        commit(self.file)
+    }
+
+    /// The same, after `more` has put into the file what else belongs there.
+    ///
+    /// # Errors
+    /// As [`NewLog::finish`], and what `more` returns.
+    pub(super) fn finish_with<T>(self, more: impl FnOnce(&mut Extra) -> Result<T>) -> Result<T> {
+        self.appender.close(self.modified)?;
+        let mut change = Change::over(Target::of(&self.file)?)?;
+        let done = more(&mut change)?;
+        change.finish()?;
+        commit(self.file)?;
+        Ok(done)
+    }
+}
+
+/// A new log that is complete, for what it gets beside its messages.
+pub(super) type Extra = Change<Target>;
+
+fn commit(file: Arc<NewFile>) -> Result<()> {
+    match Arc::try_unwrap(file) {
+        Ok(file) => file.commit(),
+        // Nobody else was given it.
+        Err(_) => Err(Error::usage("the new log is still in use")),
     }
 }
 
@@ -169,7 +188,7 @@ fn image(meta: &Meta, header: Option<&Dtype>, modified: f64) -> Result<Vec<u8>> 
 
 /// The file, by position.
 #[derive(Debug)]
-struct Target {
+pub(super) struct Target {
     source: FileSource,
 }
 
@@ -186,6 +205,12 @@ impl Source for Target {
 }
 
 impl Target {
+    fn of(file: &NewFile) -> Result<Target> {
+        let path = file.target();
+        let handle = file.file().try_clone().map_err(|e| Error::io(e, "cannot open again").file(path))?;
+        Ok(Target { source: FileSource::from_file(handle, path) })
+    }
+
     fn fail(&self, e: std::io::Error, doing: String) -> Error {
         let e = Error::io(e, doing);
         match self.source.name() {

@@ -44,7 +44,7 @@ pub fn check(source: &dyn Source, limits: &Limits) -> Result<Option<Vec<Error>>>
     {
         damage.add(Error::invalid(format!("{h} headers of {m} messages")).object("/msg_headers"));
     }
-    versions(&mut found, &mut heap, &mut damage)?;
+    versions(&input, &mut found, &mut heap, &mut damage)?;
     if let Some((column, _)) = &found.headers {
         chunks(&input, column, "/msg_headers", &mut damage, &mut |_, _, _| Ok(()))?;
     }
@@ -132,8 +132,13 @@ fn chunks(
 }
 
 /// Versions are two integers.
-fn versions(found: &mut Found, heap: &mut Heap<'_, '_>, damage: &mut Damage) -> Result<()> {
-    let attributes = found.attributes(heap);
+fn versions(
+    input: &Input<'_>,
+    found: &mut Found,
+    heap: &mut Heap<'_, '_>,
+    damage: &mut Damage,
+) -> Result<()> {
+    let attributes = found.attributes(input, heap);
     for name in ["version", "io_version"] {
         let text = attributes.iter().find_map(|(n, v)| match v {
             Ok(Some(AttributeValue::Text(t))) if n == name => Some(t),

@@ -9,12 +9,14 @@ use super::scan::Scan;
 use crate::log::columns::HeaderRow;
 use crate::log::fresh::Meta;
 use crate::log::version::{LATEST, Version};
-use hyperslab_core::{Dtype, Error, Kind, Result};
+use hyperslab_core::{Dtype, Error, Kind, Result, Value};
 use hyperslab_hdf5::append::AttributeValue;
 use hyperslab_hdf5::format::Sizes;
 use hyperslab_hdf5::format::message::attribute::Attribute;
+use hyperslab_hdf5::format::message::attribute_info::AttributeInfo;
 use hyperslab_hdf5::format::message::dataspace::{Dataspace, Kind as SpaceKind};
 use hyperslab_hdf5::format::message::link::{Link, Target};
+use hyperslab_hdf5::format::message::link_info::LinkInfo;
 use hyperslab_hdf5::format::message::{datatype, kind};
 use hyperslab_hdf5::format::superblock::{LEN_V2, MAX_LEN, SIGNATURE, Superblock};
 
@@ -29,6 +31,10 @@ pub(super) struct Found {
     pub(super) messages: Option<Column>,
     pub(super) headers: Option<(Column, HeaderRow)>,
     meta: Option<Object>,
+    /// Where the superblock says that the root group is.
+    pub(super) root: Option<u64>,
+    /// Whether names of the root group lie where nothing can be read.
+    names_lost: bool,
     /// Members of the root group that belong to no log.
     pub(super) foreign: Vec<String>,
     /// Objects of the heap that attributes refer to.
@@ -44,7 +50,8 @@ impl Found {
     /// `Unsupported` for a file that is, or seems to have been, something else; `Limit`, `Io`.
     pub(super) fn look(input: &Input<'_>, heap: &mut Heap<'_, '_>) -> Result<Found> {
         let mut found = Found::default();
-        if let Some(root) = found.superblock(input)? {
+        found.root = found.superblock(input)?;
+        if let Some(root) = found.root {
             match Object::read(input, root) {
                 Ok(root) => found.members(input, &root)?,
                 Err(e) => found.note(format!("the root group is lost ({e})")),
@@ -113,19 +120,48 @@ impl Found {
         Ok(Some(s.root))
     }
 
+    /// The names in the root group: links in its header, or where those are that are too many for it.
+    fn names(&mut self, input: &Input<'_>, root: &Object) -> Vec<(String, Option<u64>)> {
+        let mut names = Vec::new();
+        for m in &root.messages {
+            match m.kind {
+                kind::LINK => match Link::parse(&m.body, Sizes::STANDARD, m.offset) {
+                    Ok(link) => {
+                        let at = match link.target {
+                            Target::Hard(at) => Some(at),
+                            _ => None,
+                        };
+                        names.push((String::from_utf8_lossy(link.name).into_owned(), at));
+                    }
+                    Err(_) => self.note(format!("a link at byte {} cannot be read", m.offset)),
+                },
+                kind::LINK_INFO => {
+                    let info = LinkInfo::parse(&m.body, Sizes::STANDARD, m.offset);
+                    if info.is_ok_and(|info| info.heap.is_none()) {
+                        continue;
+                    }
+                    match input.file(root.address).and_then(|f| f.members("/", &input.limits)) {
+                        Ok(all) => return all,
+                        Err(e) => {
+                            self.names_lost = true;
+                            self.note(format!("the names in the root group are lost ({e})"));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+
     /// Follows the root group's links.
     fn members(&mut self, input: &Input<'_>, root: &Object) -> Result<()> {
         if !root.checked {
             self.note("the root group's header has a wrong checksum".into());
         }
         let mut any = false;
-        for m in root.messages.iter().filter(|m| m.kind == kind::LINK) {
-            let Ok(link) = Link::parse(&m.body, Sizes::STANDARD, m.offset) else {
-                self.note(format!("a link at byte {} cannot be read", m.offset));
-                continue;
-            };
-            let name = String::from_utf8_lossy(link.name).into_owned();
-            let Target::Hard(at) = link.target else {
+        for (name, at) in self.names(input, root) {
+            let Some(at) = at else {
                 self.foreign.push(name);
                 continue;
             };
@@ -151,7 +187,7 @@ impl Found {
                 _ => self.foreign.push(name),
             }
         }
-        if !any && root.checked {
+        if !any && root.checked && !self.names_lost {
             return Err(Error::unsupported(
                 "not a message log: no members \"msgs\" and \"msg_headers\" in the root group",
             ));
@@ -256,8 +292,20 @@ impl Found {
     /// The attributes of `/meta`, as far as they can be read: single numbers and texts, others by name.
     pub(super) fn attributes(
         &self,
+        input: &Input<'_>,
         heap: &mut Heap<'_, '_>,
     ) -> Vec<(String, Result<Option<AttributeValue>>)> {
+        let messages = self.meta.iter().flat_map(|o| &o.messages);
+        let info = messages.filter(|m| m.kind == kind::ATTRIBUTE_INFO);
+        let mut info = info.filter_map(|m| AttributeInfo::parse(&m.body, Sizes::STANDARD, m.offset).ok());
+        // More than a header holds lie elsewhere, all of them.
+        if let (Some(root), true) = (self.root, info.any(|info| info.heap.is_some())) {
+            let found = input.file(root).and_then(|f| f.attributes("/meta", &input.limits));
+            return match found {
+                Ok(all) => all.into_iter().map(|(name, value)| (name, Ok(plain(&value)))).collect(),
+                Err(e) => vec![("?".into(), Err(e))],
+            };
+        }
         let messages = self.meta.iter().flat_map(|o| &o.messages).filter(|m| m.kind == kind::ATTRIBUTE);
         let one = |m: &super::object::Message| match Attribute::parse(&m.body, m.offset) {
             Ok(a) => (String::from_utf8_lossy(a.name).into_owned(), value(&a, heap)),
@@ -270,7 +318,7 @@ impl Found {
     ///
     /// # Errors
     /// `Unsupported` for a log of another version.
-    pub(super) fn meta(&mut self, heap: &mut Heap<'_, '_>) -> Result<Meta> {
+    pub(super) fn meta(&mut self, input: &Input<'_>, heap: &mut Heap<'_, '_>) -> Result<Meta> {
         let mut meta = Meta {
             version: LATEST.to_string(),
             io_version: None,
@@ -284,7 +332,7 @@ impl Found {
             return Ok(meta);
         }
         let mut version = None;
-        for (name, value) in self.attributes(heap) {
+        for (name, value) in self.attributes(input, heap) {
             match (&*name, value) {
                 ("version", Ok(Some(AttributeValue::Text(t)))) => version = Some(t),
                 ("io_version", Ok(Some(AttributeValue::Text(t)))) => meta.io_version = Some(t),
@@ -319,6 +367,18 @@ fn is_meta(object: &Object) -> bool {
     let names = attributes.filter_map(|m| Attribute::parse(&m.body, m.offset).ok().map(|a| a.name.to_vec()));
     let names: Vec<Vec<u8>> = names.collect();
     [&b"version"[..], b"created", b"modified"].iter().all(|n| names.iter().any(|name| name == n))
+}
+
+/// A value that was read, where it is a double or text.
+fn plain(value: &Value) -> Option<AttributeValue> {
+    match value {
+        Value::String(text) => Some(AttributeValue::Text(text.clone())),
+        Value::Float(number) => Some(AttributeValue::F64(*number)),
+        Value::Array(view) if view.shape().is_empty() && *view.dtype() == Dtype::F64 => {
+            view.to_vec::<f64>().ok()?.first().map(|number| AttributeValue::F64(*number))
+        }
+        _ => None,
+    }
 }
 
 /// A single number or text; `None` for other types.

@@ -4,8 +4,11 @@
 //! believed.
 
 use hyperslab_core::{Error, Limits, Result, Source};
+use hyperslab_hdf5::File;
 use hyperslab_hdf5::format::checksum;
+use hyperslab_hdf5::format::superblock::Superblock;
 use std::cell::Cell;
+use std::path::Path;
 
 /// The damaged file.
 pub(super) struct Input<'s> {
@@ -17,11 +20,44 @@ pub(super) struct Input<'s> {
     left: Cell<u64>,
 }
 
+/// The file with a superblock of its real size and with nobody's marks.
+struct Sound<'s> {
+    source: &'s dyn Source,
+    head: Vec<u8>,
+}
+
+impl Source for Sound<'_> {
+    fn name(&self) -> Option<&Path> {
+        self.source.name()
+    }
+    fn len(&self) -> Result<u64> {
+        self.source.len()
+    }
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.source.read_exact_at(offset, out)?;
+        let head = usize::try_from(offset).ok().and_then(|n| self.head.get(n..)).unwrap_or_default();
+        for (byte, sound) in out.iter_mut().zip(head) {
+            *byte = *sound;
+        }
+        Ok(())
+    }
+}
+
 impl<'s> Input<'s> {
     pub(super) fn new(source: &'s dyn Source, limits: Limits) -> Result<Input<'s>> {
         let len = source.len()?;
         let left = Cell::new(len.saturating_mul(64).saturating_add(1 << 30));
         Ok(Input { source, len, limits, left })
+    }
+
+    /// The file as a reader of HDF5 takes it, whatever state its superblock is in.
+    ///
+    /// # Errors
+    /// As [`File::from_source`].
+    pub(super) fn file(&self, root: u64) -> Result<File<'s>> {
+        let mut head = Vec::new();
+        Superblock::new(3, self.len, root).emit(&mut head)?;
+        File::from_source(Sound { source: self.source, head })
     }
 
     /// Exactly these bytes.

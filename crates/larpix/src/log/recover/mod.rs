@@ -9,6 +9,7 @@
 //! Facts: larpix-control 3.7.0 killed while appending under HDF5 1.12 to 2.0, measured; the global heap as those
 //! libraries write it.
 
+mod carry;
 mod check;
 mod column;
 mod find;
@@ -27,6 +28,7 @@ pub use report::{Loss, Report};
 
 use super::foreign;
 use super::fresh::{Meta, NewLog};
+use carry::Others;
 use find::Found;
 use heap::Heap;
 use hyperslab_core::source::FileSource;
@@ -78,6 +80,12 @@ pub fn recover(path: impl AsRef<Path>, out: impl AsRef<Path>, options: &RecoverO
     let source = FileSource::open(path)?;
     let mut salvage = Salvage::open(&source, &options.limits).map_err(|e| foreign::instead(e, path))?;
     let mut new = NewLog::create(out, options.replace, &mut salvage.meta, salvage.header.as_ref())?;
+    let others = Others {
+        objects: std::mem::take(&mut salvage.foreign),
+        attributes: std::mem::take(&mut salvage.meta.left),
+    };
+    let root = salvage.root.ok_or_else(|| Error::invalid("the superblock is lost"));
+    let file = root.and_then(|root| Input::new(&source, options.limits.clone())?.file(root));
     let mut failed = None;
     let report = salvage.into_each(&mut |header, message| {
         new.push(header, message).map_err(|e| {
@@ -88,8 +96,12 @@ pub fn recover(path: impl AsRef<Path>, out: impl AsRef<Path>, options: &RecoverO
     if let Some(e) = failed {
         return Err(e.file(out));
     }
-    let report = report.map_err(|e| e.file(path))?;
-    new.finish()?;
+    let mut report = report.map_err(|e| e.file(path))?;
+    let left = new.finish_with(|extra| Ok(others.carry(file, extra, &options.limits)))?;
+    for (what, why) in left {
+        report.notes.push(format!("{what} is left out: {why}"));
+        report.left_out.push(what);
+    }
     Ok(report)
 }
 
@@ -113,6 +125,9 @@ pub struct Salvage<'s> {
     meta: Meta,
     /// The type of a header row.
     header: Option<hyperslab_core::Dtype>,
+    /// Where the root group is, and its members that belong to no log.
+    root: Option<u64>,
+    foreign: Vec<String>,
 }
 
 impl<'s> Salvage<'s> {
@@ -123,17 +138,17 @@ impl<'s> Salvage<'s> {
     pub fn open(source: &'s dyn Source, limits: &Limits) -> Result<Salvage<'s>> {
         let input = Input::new(source, limits.clone())?;
         let mut report = Report::default();
-        let (rows, meta) = {
+        let (rows, meta, root, foreign) = {
             let mut heap = Heap::new(&input);
             let mut found = Found::look(&input, &mut heap)?;
-            let meta = found.meta(&mut heap)?;
+            let meta = found.meta(&input, &mut heap)?;
             report.notes.append(&mut found.notes);
-            report.left_out.extend(found.foreign.iter().map(|name| format!("/{name}")));
+            let foreign = std::mem::take(&mut found.foreign);
             uneven(&found, &mut report);
-            (Rows::survey(&input, &mut heap, &mut found, &mut report)?, meta)
+            (Rows::survey(&input, &mut heap, &mut found, &mut report)?, meta, found.root, foreign)
         };
         let header = rows.header_type().cloned();
-        Ok(Salvage { input, rows, report, meta, header })
+        Ok(Salvage { input, rows, report, meta, header, root, foreign })
     }
 
     /// Hands out each message with its header row, in order, and returns the account.
@@ -141,7 +156,8 @@ impl<'s> Salvage<'s> {
     /// # Errors
     /// What `take` returns; `Limit`.
     pub fn into_each(self, take: Take<'_>) -> Result<Report> {
-        let Salvage { input, rows, mut report, meta, .. } = self;
+        let Salvage { input, rows, mut report, meta, foreign, .. } = self;
+        report.left_out.extend(foreign.iter().map(|name| format!("/{name}")));
         report.left_out.extend(meta.left.iter().map(|name| format!("/meta@{name}")));
         let mut heap = Heap::new(&input);
         rows.each(&input, &mut heap, &mut report, take)?;
