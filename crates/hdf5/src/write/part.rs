@@ -118,6 +118,10 @@ impl Part {
         let mut writer = Writer::over(Space::behind(start, libver));
         make(&mut writer)?;
         let Writer { mut space, mut tree, limits } = writer;
+        if tree.objects.first().is_some_and(|root| root.links != 1 || !root.attributes.is_empty()) {
+            let what = "attributes and further names of the group that something is added to";
+            return Err(Error::usage(what).hint("change the group itself"));
+        }
         let addresses = headers::emit_from(1, &mut tree, &mut space, &limits)?;
         let made = |child: &Child| match child {
             Child::Object(i) => Made::Object(addresses.get(*i).copied().unwrap_or_default()),
