@@ -54,7 +54,7 @@ fn change_for_ever(path: &Path) {
 }
 
 #[test]
-fn a_killed_process_leaves_a_whole_file() {
+fn a_killed_change_leaves_a_whole_file() {
     if let Some(path) = std::env::var_os(FILE) {
         change_for_ever(path.as_ref());
     }
@@ -72,7 +72,7 @@ fn a_killed_process_leaves_a_whole_file() {
     let mut last = 0;
     for round in 0..6u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_killed_process_leaves_a_whole_file"])
+            .args(["--exact", "a_killed_change_leaves_a_whole_file"])
             .env(FILE, &path)
             .stdout(Stdio::null())
             .spawn()

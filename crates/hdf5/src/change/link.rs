@@ -14,7 +14,7 @@ use crate::format::message::link::{Link, Target};
 use crate::format::message::link_info::LinkInfo;
 use crate::format::message::reference_count;
 use crate::read::outside;
-use crate::write::part::Made;
+use crate::write::part::{Made, Named};
 use hyperslab_core::{Error, LinkTo, Result};
 
 /// More links than this go to a heap, where libhdf5 finds them faster; fewer are messages, of which one more costs
@@ -135,7 +135,7 @@ impl<S: Storage> Change<S> {
     }
 
     /// Names and messages of links, numbered anew where their order is kept; `None` when one of them cannot be written.
-    fn sorted_links(&self, header: &Header, info: &mut LinkInfo) -> Result<Option<Vec<(String, Vec<u8>)>>> {
+    fn sorted_links(&self, header: &Header, info: &mut LinkInfo) -> Result<Option<Vec<Named>>> {
         let mut links = Vec::new();
         for m in header.messages.iter().filter(|m| m.kind == kind::LINK) {
             let link = Link::parse(&m.body, self.sizes, m.offset)?;

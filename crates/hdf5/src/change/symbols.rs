@@ -42,6 +42,9 @@ struct Node {
     children: Vec<(u64, u64)>,
 }
 
+/// Nodes from the root down, each with the number of the child that is next.
+type Path = Vec<(Node, usize)>;
+
 struct Symbols {
     at: u64,
     bytes: Vec<u8>,
@@ -218,11 +221,7 @@ impl Table {
     }
 
     /// The nodes from the root to the symbol node that has a name or is to have it, each with the number of the child.
-    fn path<S: Storage>(
-        &self,
-        change: &Change<S>,
-        name: &[u8],
-    ) -> Result<(Vec<(Node, usize)>, Option<Symbols>)> {
+    fn path<S: Storage>(&self, change: &Change<S>, name: &[u8]) -> Result<(Path, Option<Symbols>)> {
         let file = change.file()?;
         let (source, limits) = (file.context(&change.limits).source, &change.limits);
         let mut node = self.node(source, limits, self.root, None)?;

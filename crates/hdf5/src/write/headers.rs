@@ -90,6 +90,8 @@ pub(super) fn emit_from(
         let len = header(object, *style, &parts, &[], tree.ordered, space)?.header_len() as u64;
         at = at.saturating_add(len).next_multiple_of(HEADER_ALIGNMENT);
     }
+    // What is left out has no address.
+    addresses.iter_mut().take(first).for_each(|a| *a = UNDEFINED);
     space.reserve(at - start, HEADER_ALIGNMENT)?;
     place_waiting(tree, &addresses, space, limits)?;
 

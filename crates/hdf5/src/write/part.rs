@@ -21,6 +21,9 @@ pub(crate) struct Part {
     space: Space,
 }
 
+/// A name, and the body of the message that has it.
+pub(crate) type Named = (String, Vec<u8>);
+
 /// What a name of a new part of the tree leads to.
 pub(crate) enum Made {
     /// An object, by the address of its header.
@@ -60,7 +63,7 @@ impl Part {
 
     /// Attributes in a heap of their own, each a name and the body of its message: the addresses of the heap and of the
     /// tree of names.
-    pub(crate) fn dense_attributes(&mut self, attributes: &[(String, Vec<u8>)]) -> Result<(u64, u64)> {
+    pub(crate) fn dense_attributes(&mut self, attributes: &[Named]) -> Result<(u64, u64)> {
         let each = attributes.iter().map(|(name, body)| (name.as_str(), body.as_slice()));
         dense::attributes(each, &mut self.space).map(|d| (d.heap, d.names))
     }
@@ -69,7 +72,7 @@ impl Part {
     /// is kept: the addresses of the heap, of the tree of names and of that of the order.
     pub(crate) fn dense_links(
         &mut self,
-        links: Vec<(String, Vec<u8>)>,
+        links: Vec<Named>,
         ordered: bool,
     ) -> Result<(u64, u64, Option<u64>)> {
         let each = links.iter().map(|(name, body)| (name.as_str(), Ok(body.clone())));
@@ -118,6 +121,10 @@ impl Part {
         let mut writer = Writer::over(Space::behind(start, libver));
         make(&mut writer)?;
         let Writer { mut space, mut tree, limits } = writer;
+        if tree.objects.first().is_some_and(|root| root.links != 1 || !root.attributes.is_empty()) {
+            let what = "attributes and further names of the group that something is added to";
+            return Err(Error::usage(what).hint("change the group itself"));
+        }
         let addresses = headers::emit_from(1, &mut tree, &mut space, &limits)?;
         let made = |child: &Child| match child {
             Child::Object(i) => Made::Object(addresses.get(*i).copied().unwrap_or_default()),

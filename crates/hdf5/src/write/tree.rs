@@ -2,6 +2,7 @@
 
 use super::attribute;
 use super::storage::Storage;
+use crate::format::UNDEFINED;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::layout::ChunkIndex;
 use hyperslab_core::{Dtype, Error, Result, View};
@@ -269,7 +270,7 @@ impl Tree {
 
     /// Where the object at a path will be.
     pub(super) fn address(&self, path: &str, addresses: &[u64]) -> Option<u64> {
-        self.find(path).ok().and_then(|at| addresses.get(at).copied())
+        self.find(path).ok().and_then(|at| addresses.get(at).copied()).filter(|&at| at != UNDEFINED)
     }
 
     /// A path to an object, for messages.

@@ -1,10 +1,11 @@
 //! What cannot be changed is refused before anything is touched; damaged files are never written to in error.
 
-use super::harness::{bases, ours, step};
+use super::harness::{PYTHONS, SCRIPT, bases, ours, states, step};
 use crate::append::tests::recorder::Recorder;
 use crate::change::Change;
 use crate::format::superblock::{SWMR, WRITING};
 use crate::{File, Writer, testing};
+use hyperslab_core::testing::{oracle, run_python};
 use hyperslab_core::{ArrayOptions, Kind, Limits, Selection, View};
 use serde_json::{Value as Json, json};
 
@@ -44,6 +45,10 @@ fn what_makes_no_sense_is_refused_untouched() {
         f.put("/run", &rows, &options).unwrap_err(),
         f.put("/x/y", &rows, &options).unwrap_err(),
         f.put("/new", &rows, &ArrayOptions { deflate: Some(99), ..options.clone() }).unwrap_err(),
+        f.add("/run", |w| w.attribute("/", "a", &1i64.into())).unwrap_err(),
+        f.add("/run", |w| w.hard_link("/a", "/")).unwrap_err(),
+        f.add("/none", |w| w.group("a").map(drop)).unwrap_err(),
+        f.add("/x", |w| w.group("a").map(drop)).unwrap_err(),
         f.group("/x").unwrap_err(),
         f.group("/x/y").unwrap_err(),
         f.soft_link("/x", "/y").unwrap_err(),
@@ -73,6 +78,38 @@ fn files_that_cannot_be_changed_are_refused() {
     short.pop();
     assert!(Change::over(Recorder::new(short)).is_err());
     assert!(Change::over(Recorder::new(Vec::new())).is_err());
+}
+
+#[test]
+fn special_files_of_h5py() {
+    let Some(python) = oracle(PYTHONS[0]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    run_python(&python, SCRIPT, &["special".as_ref(), dir.path().as_os_str()]);
+    let image = |name: &str| std::fs::read(dir.path().join(format!("{name}.h5"))).unwrap();
+    let refused = |name: &str| Change::over(Recorder::new(image(name))).map(drop).unwrap_err().kind();
+    for name in ["paged", "accounted"] {
+        assert_eq!(refused(name), Kind::Unsupported, "{name}");
+    }
+    assert_eq!(refused("unclosed"), Kind::Conflict);
+    for name in ["behind", "aggregated", "elsewhere"] {
+        let path = dir.path().join(format!("{name}.h5"));
+        let before = states(&python, std::slice::from_ref(&path)).remove(0);
+        let mut f = Change::open(&path).unwrap();
+        for (other, kind) in
+            [("/virtual", Kind::Unsupported), ("/raw", Kind::Unsupported), ("/other", Kind::Usage)]
+        {
+            if name == "elsewhere" {
+                let e = f.dataset(other).map(drop).unwrap_err();
+                assert_eq!(e.kind(), kind, "{other}: {e}");
+            }
+        }
+        f.attribute("/x", "text", "a text that was not there").unwrap();
+        f.put("/more", &[1i32, 2], &ArrayOptions::default()).unwrap();
+        f.remove_attribute("/x", "text").unwrap();
+        f.remove("/more").unwrap();
+        f.finish().unwrap();
+        assert_eq!(states(&python, &[path]).remove(0), before, "{name}");
+    }
 }
 
 /// A file that is open for changing is nobody else's, and one that another program has open is not ours.
