@@ -1,7 +1,7 @@
 //! HDF5 in memory: an array and a tree as bytes and back, changed, kept in a file. `cargo run -p hyperslab-hdf5 --example
 //! image`; the tests run it too.
 
-use hyperslab_core::{Container, Limits, Result, Selection, View};
+use hyperslab_core::{ArrayOptions, Container, Limits, Result, Selection, View};
 use hyperslab_hdf5::image::{self, DeserializeOptions, Elements, MemoryFile};
 use hyperslab_hdf5::{File, Writer};
 use std::path::Path;
@@ -54,7 +54,7 @@ pub(crate) fn tree() -> Result<()> {
     let bytes = w.into_image()?;
     assert!(bytes.len() < 4 * values.len() / 2);
 
-    // Opened for change, and taken back.
+    // Opened for change by writing it anew, and taken back.
     let limits = Limits::default();
     let mut w = Writer::holding(&File::from_image(&bytes)?, &limits)?;
     w.dataset("/run/y").write(&values)?;
@@ -72,11 +72,16 @@ pub(crate) fn tree() -> Result<()> {
 /// A file in memory with one behind it.
 pub(crate) fn kept(path: &Path) -> Result<()> {
     let mut f = MemoryFile::new()?.with_block_size(1 << 20).backed_by(path, true)?;
-    f.change(|w| w.dataset("/x").write(&[1, 2, 3]))?;
+    f.change(|c| c.put("/x", &[1, 2, 3], &ArrayOptions::default()))?;
     f.flush()?;
 
     let mut f = MemoryFile::open(path)?;
-    f.change(|w| w.dataset("/y").write(&[4, 5, 6]))?;
+    // Where it lies: attributes, elements, extents, groups, datasets, links.
+    f.change(|c| {
+        c.put("/y", &[4, 5, 6], &ArrayOptions::default())?;
+        c.dataset("/x")?.write(&"[0]".parse()?, &7)?;
+        c.attribute("/x", "unit", "mm")
+    })?;
     // The file has both arrays or, until this has returned, the one.
     f.flush()?;
     assert_eq!(File::open(path)?.nodes("/", None, false, &Limits::default())?.len(), 3);

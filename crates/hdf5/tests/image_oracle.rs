@@ -8,7 +8,7 @@
 use hyperslab_core::dtype::{ByteOrder, EnumType, Int};
 use hyperslab_core::testing::{oracles, run_python};
 use hyperslab_core::view::Buffer;
-use hyperslab_core::{Dtype, Kind, Limits, Selection, View, digest};
+use hyperslab_core::{ArrayOptions, Dtype, Kind, Limits, Selection, View, digest};
 use hyperslab_hdf5::image::{self, DeserializeOptions, Elements, MemoryFile};
 use hyperslab_hdf5::{File, Writer};
 use serde_json::{Value, json};
@@ -204,9 +204,22 @@ fn trees_of_libhdf5_are_changed_and_taken_back() {
         // Through a file in memory, put back in the place of the file that it came from.
         make(&[]);
         let mut f = MemoryFile::open(&path).unwrap();
-        f.change(|w| {
+        f.rewrite(|w| {
             w.dataset("/run/new").shape([20, 30]).chunks([10, 10]).gzip(4).write(&grid)?;
             w.attribute("/", "added", &"by us".into())
+        })
+        .unwrap();
+        f.flush().unwrap();
+        run(&python, "tree_images.py", &[OsStr::new("check"), path.as_os_str()]);
+
+        // Changed where it lies.
+        let mut f = MemoryFile::from_image(make(&[])).unwrap().backed_by(&path, true).unwrap();
+        let grid = View::from_slice([20, 30], &grid).unwrap();
+        let packed =
+            ArrayOptions { chunks: Some([10, 10].into()), deflate: Some(4), ..ArrayOptions::default() };
+        f.change(|c| {
+            c.put("/run/new", &grid, &packed)?;
+            c.attribute("/", "added", "by us")
         })
         .unwrap();
         f.flush().unwrap();

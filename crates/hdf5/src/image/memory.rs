@@ -1,14 +1,14 @@
 //! A file in memory that grows in blocks and can have a file behind it: libhdf5's core driver, as a storage.
 //!
-//! Whatever writes a file by position (the writer of growing files, `append`) can have this in the file's place. Memory
-//! is taken a block at a time; the file's own length is exact. What is behind it is read when it is opened, and written
+//! Whatever writes a file by position (`change`, and the writer of growing files, `append`) can have this in the file's
+//! place. Memory is taken a block at a time; the file's own length is exact. What is behind it is read when it is opened, and written
 //! whole and at once by [`MemoryFile::flush`]: readers of that file see the old one or the new one, and dropping the
 //! memory file leaves it as it was. (libhdf5 writes the same file in place, and closing it is enough.)
 //!
 //! Facts: `H5Pset_fapl_core`, its increment and its backing store, of HDF5 1.12 to 2.0.
 
 use crate::append::Storage;
-use crate::{File, Writer};
+use crate::{Change, File, Writer};
 use hyperslab_core::output::NewFile;
 use hyperslab_core::source::beyond;
 use hyperslab_core::{Error, Limits, Result, Source};
@@ -24,19 +24,19 @@ pub const BLOCK_SIZE: usize = 64 * 1024;
 /// A file in memory.
 ///
 /// ```
-/// use hyperslab_core::{Limits, Selection};
+/// use hyperslab_core::{ArrayOptions, Limits, Selection};
 /// use hyperslab_hdf5::image::MemoryFile;
 ///
 /// # fn main() -> hyperslab_core::Result<()> {
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("run.h5");
 /// let mut f = MemoryFile::new()?.with_block_size(1 << 20).backed_by(&path, false)?;
-/// f.change(|w| w.dataset("/x").write(&[1.0, 2.0, 3.0]))?;
+/// f.change(|c| c.put("/x", &[1.0, 2.0, 3.0], &ArrayOptions::default()))?;
 /// assert!(!path.exists());
 /// f.flush()?; // the file appears, whole
 ///
 /// let mut f = MemoryFile::open(&path)?;
-/// f.change(|w| w.attribute("/x", "unit", &"mm".into()))?;
+/// f.change(|c| c.attribute("/x", "unit", "mm"))?;
 /// assert_eq!(f.file()?.read("/x", &Selection::ALL, &Limits::default())?.len(), 3);
 /// f.flush()?;
 /// # Ok(())
@@ -49,6 +49,35 @@ pub struct MemoryFile {
     backing: Option<Backing>,
     /// Whether the file behind it differs.
     changed: AtomicBool,
+    /// What a change has overwritten so far, while there is one.
+    undo: Mutex<Option<Undo>>,
+}
+
+/// How the bytes were before a change.
+#[derive(Debug)]
+struct Undo {
+    len: usize,
+    /// What was overwritten or cut off, and where, in the order in which that was done.
+    pieces: Vec<(usize, Vec<u8>)>,
+}
+
+impl Undo {
+    /// Keeps what a write or a cut takes away.
+    fn keep(&mut self, bytes: &[u8], at: usize, end: usize) {
+        // What the change itself has added is gone by the length.
+        if let Some(old) = bytes.get(at..end.min(self.len).min(bytes.len())).filter(|old| !old.is_empty()) {
+            self.pieces.push((at, old.to_vec()));
+        }
+    }
+
+    fn apply(self, bytes: &mut Vec<u8>) {
+        bytes.resize(self.len, 0);
+        for (at, old) in self.pieces.into_iter().rev() {
+            if let Some(place) = bytes.get_mut(at..).and_then(|b| b.get_mut(..old.len())) {
+                place.copy_from_slice(&old);
+            }
+        }
+    }
 }
 
 /// The file behind it.
@@ -90,7 +119,7 @@ impl MemoryFile {
     pub fn from_image(image: Vec<u8>) -> Result<MemoryFile> {
         drop(File::from_image(&image)?);
         let (bytes, changed) = (RwLock::new(image), AtomicBool::new(true));
-        Ok(MemoryFile { bytes, block: BLOCK_SIZE, backing: None, changed })
+        Ok(MemoryFile { bytes, block: BLOCK_SIZE, backing: None, changed, undo: Mutex::new(None) })
     }
 
     /// Reads a file into memory; [`MemoryFile::flush`] puts it back.
@@ -156,19 +185,49 @@ impl MemoryFile {
         File::from_image(self.image())
     }
 
-    /// Writes the file anew with what `change` adds; when that is an error, nothing has changed.
+    /// Changes the file where it lies, by all that [`Change`] has: attributes, elements, extents, groups, datasets,
+    /// links. When `change` is an error, nothing has changed.
     ///
     /// # Errors
-    /// As [`Writer::holding`], and those of `change`.
-    pub fn change(&mut self, change: impl FnOnce(&mut Writer) -> Result<()>) -> Result<()> {
+    /// As [`Change::over`], and those of `change`.
+    pub fn change(&mut self, change: impl FnOnce(&mut Change<&MemoryFile>) -> Result<()>) -> Result<()> {
+        let len = self.image().len();
+        let before = self.changed.load(Ordering::Acquire);
+        self.undo = Mutex::new(Some(Undo { len, pieces: Vec::new() }));
+        let done = Change::over(&*self).and_then(|mut c| {
+            change(&mut c)?;
+            c.finish()
+        });
+        let undo = self.undo.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Err(_), Some(undo)) = (&done, undo) {
+            undo.apply(self.bytes.get_mut().unwrap_or_else(PoisonError::into_inner));
+            self.changed = AtomicBool::new(before);
+        }
+        done
+    }
+
+    /// Writes the file anew with what `add` adds, so that nothing unused is left in it; when that is an error, nothing
+    /// has changed.
+    ///
+    /// # Errors
+    /// As [`Writer::holding`], and those of `add`.
+    pub fn rewrite(&mut self, add: impl FnOnce(&mut Writer) -> Result<()>) -> Result<()> {
         let mut w = Writer::holding(&self.file()?, &Limits::default())?;
-        change(&mut w)?;
+        add(&mut w)?;
         let image = w.into_image()?;
         let mut bytes = Vec::new();
         reserve(&mut bytes, image.len() as u64, self.block)?;
         bytes.extend_from_slice(&image);
         (self.bytes, self.changed) = (RwLock::new(bytes), AtomicBool::new(true));
         Ok(())
+    }
+
+    /// Keeps what is about to go, where a change may have to be taken back.
+    fn keep(&self, bytes: &[u8], at: u64, end: u64) {
+        let mut undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(undo), Ok(at)) = (undo.as_mut(), usize::try_from(at)) {
+            undo.keep(bytes, at, usize::try_from(end).unwrap_or(usize::MAX));
+        }
     }
 
     /// Writes the file behind it, if there is one and it is not the same already: whole, through a file aside.
@@ -233,6 +292,7 @@ impl Storage for MemoryFile {
     fn write_all_at(&self, offset: u64, new: &[u8]) -> Result<()> {
         let mut bytes = self.bytes.write().unwrap_or_else(PoisonError::into_inner);
         let end = offset.saturating_add(new.len() as u64);
+        self.keep(&bytes, offset, end);
         if end > bytes.len() as u64 {
             reserve(&mut bytes, end, self.block)?;
             bytes.resize(usize::try_from(end).unwrap_or(0), 0);
@@ -248,6 +308,7 @@ impl Storage for MemoryFile {
     fn set_len(&self, len: u64) -> Result<()> {
         let mut bytes = self.bytes.write().unwrap_or_else(PoisonError::into_inner);
         reserve(&mut bytes, len, self.block)?;
+        self.keep(&bytes, len, u64::MAX);
         bytes.resize(usize::try_from(len).unwrap_or(0), 0);
         self.changed.store(true, Ordering::Release);
         Ok(())

@@ -5,9 +5,10 @@
 //! check that makes that sound. Any HDF5 library opens such an image as a file, and files with one dataset are
 //! images too, however they are laid out; those that are not plain are read by copying, through the general reader.
 //!
-//! Whole trees are images as well: [`crate::Writer::in_memory`] makes them, [`crate::Writer::holding`] opens one for
-//! change, [`crate::File::from_image`] and [`crate::File::from_bytes`] read them, [`crate::File::to_image`] gives the
-//! bytes. [`MemoryFile`] is a file in memory that grows in blocks and can have a file behind it.
+//! Whole trees are images as well: [`crate::Writer::in_memory`] makes them, [`crate::Writer::holding`] writes one anew
+//! with more in it, [`crate::File::from_image`] and [`crate::File::from_bytes`] read them, [`crate::File::to_image`] gives
+//! the bytes. [`MemoryFile`] is a file in memory that is changed where it lies, grows in blocks and can have a file
+//! behind it.
 //!
 //! Layout: superblock (version 2), dataset header, root header, zeros up to a multiple of 64, elements. For a
 //! matrix of doubles they start at byte 256.

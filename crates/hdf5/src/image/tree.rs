@@ -1,7 +1,7 @@
 //! Whole trees as images: taken from a file, opened for change, taken back.
 //!
-//! An image is changed here by being written anew: everything in it is read into a writer, which takes what is added
-//! and gives the new image. What a writer cannot keep (references, named types) is refused before anything is lost.
+//! An image is changed here by being written anew (`MemoryFile::change` changes it where it lies): everything in it is
+//! read into a writer, which takes what is added and gives the new image. What a writer cannot keep (references, named types) is refused before anything is lost.
 //! Attributes say what they said; text among them becomes text of variable length.
 
 use crate::{File, Writer};

@@ -3,7 +3,7 @@
 use super::super::*;
 use crate::append::{self, Existing, Names, Options, Schema, Storage};
 use crate::format::superblock::WRITING;
-use crate::{File, Writer};
+use crate::{Change, File, Writer};
 use hyperslab_core::walk::Seen;
 use hyperslab_core::{
     ArrayOptions, Container, Dtype, Kind, Limits, LinkTo, NodeKind, Selection, Source, Value, View, digest,
@@ -121,7 +121,7 @@ fn memory_is_taken_in_blocks() {
     let block = 4096;
     let mut f = MemoryFile::new().unwrap().with_block_size(block);
     let small = f.image().len();
-    f.change(|w| w.dataset("/x").write(&[7u8; 10_000])).unwrap();
+    f.rewrite(|w| w.dataset("/x").write(&[7u8; 10_000])).unwrap();
     let len = f.image().len();
     assert!(len > small + 10_000 && f.capacity() >= len && f.capacity() - len < block, "{len}");
     assert_eq!(f.capacity() % block, 0);
@@ -147,7 +147,7 @@ fn memory_is_taken_in_blocks() {
 fn a_change_that_fails_changes_nothing() {
     let mut f = MemoryFile::from_image(tree()).unwrap();
     let before = f.image().to_vec();
-    let e = f.change(|w| {
+    let e = f.rewrite(|w| {
         w.dataset("/new").write(&[1u8])?;
         w.dataset("/run/plain").write(&[1u8])
     });
@@ -156,29 +156,72 @@ fn a_change_that_fails_changes_nothing() {
 }
 
 #[test]
+fn changed_where_it_lies() {
+    let (image, limits) = (tree(), Limits::default());
+    let mut f = MemoryFile::from_image(image.clone()).unwrap().with_block_size(1 << 16);
+    let grow = |c: &mut Change<&MemoryFile>| {
+        c.dataset("/run/longer")?.extend([700])?.write(&"[600:]".parse()?, &[7.0; 100])?;
+        c.dataset("/run/plain")?.write(&"[3]".parse()?, &[-1.0; 30])?;
+        c.attribute("/run", "who", "Noether")?;
+        c.remove_attribute("/", "title")?;
+        c.put("/deep/new", &[1i32, 2, 3], &ArrayOptions::default())?;
+        c.remove("/again")
+    };
+    f.change(grow).unwrap();
+    let before = f.image().to_vec();
+    // The elements that were there still lie where they were: nothing is written anew.
+    let at = |image: &[u8]| File::from_image(image).unwrap().contiguous("/run/plain").unwrap();
+    assert_eq!(at(&before), at(&image));
+    let file = f.file().unwrap();
+    let read = |path: &str| file.read(path, &Selection::ALL, &limits).unwrap();
+    let longer = read("/run/longer").to_vec::<f64>().unwrap();
+    assert_eq!((longer.len(), longer[599], longer[699]), (700, 599.0, 7.0));
+    assert_eq!(read("/run/plain").to_vec::<f64>().unwrap()[89..92], [89.0, -1.0, -1.0]);
+    assert_eq!(read("/deep/new").len(), 3);
+    assert_eq!(file.attribute("/run", "who", &limits).unwrap().as_str(), Some("Noether"));
+    assert!(file.attribute("/", "title", &limits).is_err());
+    assert!(file.read("/again", &Selection::ALL, &limits).is_err());
+    drop(file);
+
+    // An error after changes that have taken effect: they are taken back, byte for byte.
+    let e = f.change(|c| {
+        c.dataset("/run/plain")?.write(&"[0]".parse()?, &[9.0; 30])?;
+        c.dataset("/run/longer")?.extend([2000])?.write(&"[700:]".parse()?, &[8.0; 1300])?;
+        c.put("/more", &[0u8; 100_000], &ArrayOptions::default())?;
+        c.remove("/run")?;
+        c.attribute("/nowhere", "x", 1)
+    });
+    assert_eq!(e.unwrap_err().kind(), Kind::Usage);
+    assert_eq!(f.image(), before);
+    // What was left behind unused is gone when it is written anew.
+    f.rewrite(|_| Ok(())).unwrap();
+    assert_eq!(contents(&f.file().unwrap()), contents(&File::from_image(&before).unwrap()));
+}
+
+#[test]
 fn a_file_behind_it() {
     let dir = tempfile::tempdir().unwrap();
     let (path, limits) = (dir.path().join("run.h5"), Limits::default());
     let mut f = MemoryFile::new().unwrap().backed_by(&path, false).unwrap();
-    f.change(|w| w.dataset("/x").write(&[1.0, 2.0])).unwrap();
+    f.rewrite(|w| w.dataset("/x").write(&[1.0, 2.0])).unwrap();
     assert!(!path.exists());
     f.flush().unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), f.image());
     // What is not flushed is not kept.
-    f.change(|w| w.attribute("/x", "unit", &"mm".into())).unwrap();
+    f.rewrite(|w| w.attribute("/x", "unit", &"mm".into())).unwrap();
     drop(f);
     assert_eq!(File::open(&path).unwrap().attributes("/x", &limits).unwrap(), []);
 
     let mut f = MemoryFile::open(&path).unwrap();
     f.flush().unwrap();
-    f.change(|w| w.attribute("/x", "unit", &"mm".into())).unwrap();
+    f.rewrite(|w| w.attribute("/x", "unit", &"mm".into())).unwrap();
     f.flush().unwrap();
-    f.change(|w| w.dataset("/y").write(&[3u8])).unwrap();
+    f.rewrite(|w| w.dataset("/y").write(&[3u8])).unwrap();
     f.flush().unwrap();
     assert_eq!(File::open(&path).unwrap().nodes("/", None, false, &limits).unwrap().len(), 3);
 
     // Somebody else has written it meanwhile: theirs stays.
-    f.change(|w| w.dataset("/z").write(&[3u8])).unwrap();
+    f.rewrite(|w| w.dataset("/z").write(&[3u8])).unwrap();
     std::fs::write(&path, b"theirs").unwrap();
     assert_eq!(f.flush().unwrap_err().kind(), Kind::Conflict);
     assert_eq!(std::fs::read(&path).unwrap(), b"theirs");
