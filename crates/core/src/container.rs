@@ -250,6 +250,8 @@ pub enum Fill {
     Undefined,
     /// The bytes of one element, in the array's own type.
     Value(Vec<u8>),
+    /// A reference to an object, in an array of those.
+    Reference(crate::view::Target),
 }
 
 /// Where a link leads that is no object itself.
@@ -273,6 +275,12 @@ pub struct ArrayOptions {
     pub deflate: Option<u32>,
     /// LZF compression, instead of deflate.
     pub lzf: bool,
+    /// LZ4 compression, instead of deflate.
+    pub lz4: bool,
+    /// Zstandard compression, instead of deflate: the level that is noted in the file.
+    pub zstd: Option<u32>,
+    /// Bzip2 compression, instead of deflate: hundreds of kilobytes that are packed at a time, 1 to 9.
+    pub bzip2: Option<u32>,
     /// Byte shuffle before compression.
     pub shuffle: bool,
     /// A Fletcher-32 checksum of every chunk.
@@ -300,6 +308,9 @@ impl ArrayOptions {
             (self.shuffle, "shuffle"),
             (self.chunks.is_some() || self.layout == ArrayLayout::Chunked, "chunks"),
             (self.lzf, "LZF compression"),
+            (self.lz4, "LZ4 compression"),
+            (self.zstd.is_some(), "Zstandard compression"),
+            (self.bzip2.is_some(), "bzip2 compression"),
             (self.fletcher32, "checksums of chunks"),
             (!self.max_shape.is_empty(), "arrays that can grow"),
             (self.fill != Fill::Zeros, "fill values"),
@@ -316,7 +327,18 @@ impl ArrayOptions {
 
     /// Whether bytes are changed on their way into the file.
     pub fn is_filtered(&self) -> bool {
-        self.deflate.is_some() || self.lzf || self.shuffle || self.fletcher32
+        self.is_compressed() || self.shuffle || self.fletcher32
+    }
+
+    /// Whether bytes are compressed by anything.
+    pub fn is_compressed(&self) -> bool {
+        self.deflate.is_some() || self.lzf || self.lz4 || self.zstd.is_some() || self.bzip2.is_some()
+    }
+
+    /// The same with the compression of others in place of its own.
+    pub fn compressed_as(&mut self, other: &ArrayOptions) {
+        self.deflate = other.deflate;
+        (self.lzf, self.lz4, self.zstd, self.bzip2) = (other.lzf, other.lz4, other.zstd, other.bzip2);
     }
 }
 

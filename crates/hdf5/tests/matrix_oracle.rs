@@ -72,6 +72,11 @@ fn h5py_reads_its_own_filter() {
     compared(&matrix::cells(&matrix::of_h5py()), &ORACLES, |_, _, _| {});
 }
 
+#[test]
+fn hdf5plugin_reads_its_filters() {
+    compared(&matrix::cells(&matrix::of_plugins()), &ORACLES[..1], |_, _, _| {});
+}
+
 /// One version of HDF5 for each version of the files: the others are as good.
 #[test]
 fn what_h5py_changes_in_our_files_is_read() {

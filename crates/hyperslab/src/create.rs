@@ -1,5 +1,6 @@
 //! Which container a new file becomes, and its writer.
 
+use crate::hdf5::write::{Libver, Writer};
 use crate::npy::text::{Format, Separator, TextWriter};
 use crate::npy::{NpyWriter, NpzWriter, RawWriter};
 use crate::objects::Pickling;
@@ -108,6 +109,8 @@ pub struct CreateOptions {
     pub sep: Option<Separator>,
     /// How the elements of a text are printed.
     pub format: Format,
+    /// HDF5 versions whose readers the file is for.
+    pub libver: Libver,
     /// A file that is there is replaced.
     pub replace: bool,
 }
@@ -123,7 +126,7 @@ pub fn create(path: &Path, output: Output, options: &CreateOptions) -> Result<Bo
         Output::Npz if objects => Box::new(Pickling(NpzWriter::create(path, replace)?)),
         Output::Npy => Box::new(NpyWriter::create(path, replace)?),
         Output::Npz => Box::new(NpzWriter::create(path, replace)?),
-        Output::Hdf5 => Box::new(crate::hdf5::write::Writer::create(path, replace)?),
+        Output::Hdf5 => Box::new(Writer::create(path, replace)?.libver(options.libver)?),
         Output::Nco if pack => Box::new(crate::nco::NcoWriter::create_pack(path, replace)?),
         Output::Nco => Box::new(crate::nco::NcoWriter::create(path, replace)?),
         Output::Raw => {

@@ -168,7 +168,8 @@ fn refused_with_the_reason() {
     for file in ["npy/type_f8.npy", "nco/meta_none.nco"] {
         assert_eq!(refused(&testing::fixture(file), &options(Some(6))).kind(), Kind::Unsupported, "{file}");
     }
-    let libver = RepackOptions { libver: Some("latest".into()), ..RepackOptions::default() };
+    let libver =
+        RepackOptions { libver: Some(hyperslab::hdf5::write::Libver::Latest), ..RepackOptions::default() };
     assert_eq!(refused(&npz, &libver).kind(), Kind::Unsupported);
     let hostile = testing::repo().join("fixtures/hostile");
     assert_eq!(refused(&hostile.join("crc_stored.npz"), &options(None)).kind(), Kind::Invalid);

@@ -5,6 +5,7 @@ use super::storage::Storage;
 use crate::exit::{self, Answer, Outcome, Stop};
 use crate::output;
 use crate::progress::Wheel;
+use hyperslab::hdf5::write::Libver;
 use hyperslab::npy::text::{Format, Separator};
 use hyperslab::npy::{filename, parse_dtype};
 use hyperslab::{ConvertOptions, Converted, Dtype, Error, Output, Result, Target, Value, convert, json};
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     to: Option<Output>,
     #[command(flatten)]
     storage: Storage,
+    /// HDF5 versions whose readers the file is for: earliest is 1.6, v110 all since 1.8, latest 1.10 and later
+    #[arg(long, value_name = "VERSION", value_parser = super::storage::libver())]
+    libver: Option<Libver>,
     /// Convert the elements of every array to this type; a value that it lacks is refused, floats are rounded
     #[arg(long, value_name = "DTYPE", value_parser = parse_dtype)]
     astype: Option<Dtype>,
@@ -104,6 +108,7 @@ fn converted(args: &Args, target: &Target) -> Outcome {
         uncompressed: false,
         name: name(target.file())?,
         name_scheme: args.name_scheme,
+        libver: args.libver.unwrap_or_default(),
         limits: open.limits,
     };
     let metadata = metadata(args)?;

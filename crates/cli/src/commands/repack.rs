@@ -4,6 +4,7 @@ use super::headerless::Headerless;
 use super::storage::Storage;
 use crate::exit::{self, Answer, Outcome};
 use crate::progress::Wheel;
+use hyperslab::hdf5::write::Libver;
 use hyperslab::repack::{RepackOptions, repack};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 What is kept: names and their order, types, shapes, order of elements, raw members, attributes; the
 pickle of a Nengo cache object, byte for byte; members of an NPZ that were compressed are compressed
 again, unless --no-compression says otherwise; of HDF5 also chunks, filters, fill values, greatest
-extents, soft and external links. Objects with several names become several objects.
+extents, references, named types, soft and external links. Objects with several names become several
+objects.
 What the container or its writer cannot honour or keep is refused with the reason.")]
 pub(crate) struct Args {
     /// The file
@@ -25,11 +27,11 @@ pub(crate) struct Args {
     #[command(flatten)]
     storage: Storage,
     /// No compression
-    #[arg(long, conflicts_with_all = ["gzip", "lzf", "shuffle"])]
+    #[arg(long, conflicts_with_all = ["gzip", "lzf", "lz4", "zstd", "shuffle"])]
     no_compression: bool,
-    /// HDF5 versions whose readers the file is for
-    #[arg(long, value_name = "VERSION", value_parser = ["earliest", "v110", "latest"])]
-    libver: Option<String>,
+    /// HDF5 versions whose readers the file is for: earliest is 1.6, v110 all since 1.8, latest 1.10 and later
+    #[arg(long, value_name = "VERSION", value_parser = super::storage::libver())]
+    libver: Option<Libver>,
     /// Replace OUT when it exists, also when it is IN
     #[arg(long, short)]
     force: bool,
@@ -43,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let options = RepackOptions {
         array: args.storage.options(),
-        libver: args.libver.clone(),
+        libver: args.libver,
         uncompressed: args.no_compression,
         replace: args.force,
         open: args.headerless.options()?,

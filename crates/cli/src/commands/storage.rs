@@ -1,5 +1,6 @@
 //! The options that say how arrays are stored.
 
+use hyperslab::hdf5::write::Libver;
 use hyperslab::{ArrayLayout, ArrayOptions, Shape};
 
 /// Compression, and chunks where a container has them.
@@ -11,6 +12,12 @@ pub(crate) struct Storage {
     /// Compress HDF5 chunks by LZF: faster, larger, read by h5py
     #[arg(long, conflicts_with = "gzip")]
     lzf: bool,
+    /// Compress HDF5 chunks by LZ4: fast, read where the plugins of hdf5plugin are
+    #[arg(long, conflicts_with_all = ["gzip", "lzf"])]
+    lz4: bool,
+    /// Compress HDF5 chunks by Zstandard, at its fastest; read where the plugins of hdf5plugin are
+    #[arg(long, conflicts_with_all = ["gzip", "lzf", "lz4"])]
+    zstd: bool,
     /// Shuffle the bytes of elements before they are compressed
     #[arg(long)]
     shuffle: bool,
@@ -20,6 +27,12 @@ pub(crate) struct Storage {
     /// Extents of an HDF5 chunk, for example 1000,100 or 1000x100; 'auto' chooses them
     #[arg(long, value_name = "SHAPE", value_parser = chunks)]
     chunks: Option<Chunks>,
+}
+
+/// The versions of HDF5 that a file can be for.
+pub(crate) fn libver() -> impl clap::builder::TypedValueParser<Value = Libver> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(Libver::NAMES.map(|(name, _)| name)).map(|s| s.parse().unwrap_or_default())
 }
 
 /// Given or chosen.
@@ -41,6 +54,8 @@ impl Storage {
         ArrayOptions {
             deflate: self.gzip,
             lzf: self.lzf,
+            lz4: self.lz4,
+            zstd: self.zstd.then_some(1),
             shuffle: self.shuffle,
             fletcher32: self.fletcher32,
             chunks: self.chunks.as_ref().and_then(|c| c.0.clone()),

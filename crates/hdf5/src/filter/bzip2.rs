@@ -3,9 +3,11 @@
 //! Source: the registered filter's documentation; measured on hdf5plugin 7.1.
 
 use super::Room;
-use ::bzip2::{Decompress, Status};
+use ::bzip2::write::BzEncoder;
+use ::bzip2::{Compression, Decompress, Status};
 use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
+use std::io::Write;
 
 /// What the decoder needs for the largest blocks.
 const MEMORY: u64 = 4 << 20;
@@ -49,15 +51,23 @@ pub(super) fn undo<'a>(
     }
 }
 
+/// Packs bytes into one stream.
+pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let level = values.first().copied().unwrap_or(9);
+    if !(1..=9).contains(&level) {
+        return Err(Error::usage(format!("bzip2 level {level} (possible: 1 to 9)")));
+    }
+    let mut encoder = BzEncoder::new(Vec::new(), Compression::new(level));
+    let packed = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    packed.map(Some).map_err(|e| Error::io(e, "cannot pack by bzip2"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn packed(plain: &[u8]) -> Vec<u8> {
-        let mut e = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::best());
-        e.write_all(plain).unwrap();
-        e.finish().unwrap()
+        apply(&[], plain).unwrap().unwrap()
     }
 
     #[test]

@@ -38,12 +38,45 @@ pub(super) fn undo<'a>(
     Ok(Cow::Owned(out))
 }
 
+/// Bytes of a block unless the writer chose: as many as the registered filter takes.
+const BLOCK: usize = 1 << 30;
+
+/// Packs bytes; a block that does not get shorter stays as it is.
+pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let size = match values.first() {
+        Some(&n) if n > 0 => (n as usize).min(BLOCK),
+        _ => BLOCK,
+    };
+    let size = size.min(bytes.len()).max(1);
+    let mut out = Vec::new();
+    out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+    out.extend_from_slice(&u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
+    for block in bytes.chunks(size) {
+        let packed = lz4_flex::block::compress(block);
+        let stored = if packed.len() < block.len() { &packed[..] } else { block };
+        out.extend_from_slice(&u32::try_from(stored.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(stored);
+    }
+    Ok(Some(out))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn run(chunk: &[u8], n: u64) -> Result<Vec<u8>> {
         undo(&[], Cow::Borrowed(chunk), Room::exactly(n), &Limits::default()).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        for n in [1u32, 13, 100, 5000, 100_000] {
+            let plain: Vec<u8> = (0..n).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
+            for values in [&[][..], &[0], &[64], &[4096]] {
+                let packed = apply(values, &plain).unwrap().unwrap();
+                assert_eq!(run(&packed, n.into()).unwrap(), plain);
+            }
+        }
     }
 
     #[test]

@@ -33,8 +33,14 @@ pub const DEFLATE: u16 = 1;
 pub const SHUFFLE: u16 = 2;
 /// The number of the checksum.
 pub const FLETCHER32: u16 = 3;
+/// The number of bzip2.
+pub const BZIP2: u16 = 307;
 /// The number of LZF.
 pub const LZF: u16 = 32000;
+/// The number of LZ4.
+pub const LZ4: u16 = 32004;
+/// The number of Zstandard.
+pub const ZSTD: u16 = 32015;
 
 /// How many bytes come out of undoing a filter.
 #[derive(Clone, Copy, Debug)]

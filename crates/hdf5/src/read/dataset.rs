@@ -154,6 +154,8 @@ impl<'f> Dataset<'f> {
             Layout::Chunked(c) => {
                 options.layout = ArrayLayout::Chunked;
                 options.chunks = Some(c.dims);
+                options.early =
+                    self.object.parse(cx, kind::FILL_VALUE, FillValue::is_early)?.unwrap_or(false);
             }
             Layout::Contiguous { .. } | Layout::Virtual { .. } => {}
         }
@@ -166,6 +168,9 @@ impl<'f> Dataset<'f> {
                 filter::SHUFFLE => options.shuffle = true,
                 filter::FLETCHER32 => options.fletcher32 = true,
                 filter::LZF => options.lzf = true,
+                filter::LZ4 => options.lz4 = true,
+                filter::ZSTD => options.zstd = f.values.first().copied().or(Some(3)),
+                filter::BZIP2 => options.bzip2 = f.values.first().copied().or(Some(9)),
                 _ => {
                     filter::encoder(f)?;
                 }

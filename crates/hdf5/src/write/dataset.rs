@@ -84,6 +84,19 @@ impl<'w> DatasetBuilder<'w> {
         self
     }
 
+    /// Compresses chunks by LZ4: fast, and known to programs that have the plugin.
+    pub fn lz4(mut self) -> Self {
+        self.options.lz4 = true;
+        self
+    }
+
+    /// Compresses chunks by Zstandard, of which there is one level here, the fastest; known to programs that have the
+    /// plugin.
+    pub fn zstd(mut self) -> Self {
+        self.options.zstd = Some(1);
+        self
+    }
+
     /// Puts the first bytes of all elements together, then the second bytes, and so on: numbers compress better so.
     pub fn shuffle(mut self) -> Self {
         self.options.shuffle = true;

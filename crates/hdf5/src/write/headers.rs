@@ -19,7 +19,8 @@ use crate::format::message::link_info::LinkInfo;
 use crate::format::message::symbol_table::SymbolTable;
 use crate::format::message::{datatype, group_info, kind, layout, reference_count};
 use crate::format::object_header::MessageArea;
-use hyperslab_core::{Limits, Result};
+use hyperslab_core::container::Fill;
+use hyperslab_core::{Error, Limits, Result};
 
 /// Object headers start at a multiple of this.
 const HEADER_ALIGNMENT: u64 = 8;
@@ -93,6 +94,7 @@ pub(super) fn emit_from(
     // What is left out has no address.
     addresses.iter_mut().take(first).for_each(|a| *a = UNDEFINED);
     space.reserve(at - start, HEADER_ALIGNMENT)?;
+    settle_fills(tree, &addresses)?;
     place_waiting(tree, &addresses, space, limits)?;
 
     let contents = contents(tree, &addresses, space, limits)?;
@@ -160,6 +162,22 @@ fn style(tree: &Tree, object: &Object, space: &Space) -> Result<Style> {
         };
     }
     Ok(style)
+}
+
+/// Makes addresses of the references that fill datasets.
+fn settle_fills(tree: &mut Tree, addresses: &[u64]) -> Result<()> {
+    for i in 0..tree.objects.len() {
+        let Some(Object { kind: ObjectKind::Dataset(d), .. }) = tree.objects.get(i) else { continue };
+        let Fill::Reference(target) = &d.storage.fill else { continue };
+        let address = tree.address(&target.path, addresses).ok_or_else(|| {
+            let what = format!("a fill value that refers to {:?}, which is not in the new file", target.path);
+            Error::unsupported(what).object(tree.path_of(i))
+        })?;
+        if let Some(Object { kind: ObjectKind::Dataset(d), .. }) = tree.objects.get_mut(i) {
+            d.storage.fill = Fill::Value(address.to_le_bytes().to_vec());
+        }
+    }
+    Ok(())
 }
 
 /// Writes the elements that waited for the addresses of objects.

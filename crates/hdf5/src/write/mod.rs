@@ -144,7 +144,9 @@ impl Writer {
     fn put(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
         self.tree.check_free(path)?;
         let (storage, attributes) = self.settle(view.dtype(), Some(view.shape()), options)?;
-        let place = match storage.dtype.has_references() && !elements::is_zero(view)? {
+        let refers = storage.dtype.has_references()
+            && (matches!(storage.fill, Fill::Reference(_)) || !elements::is_zero(view)?);
+        let place = match refers {
             // Objects have no addresses before all of them are there.
             true => Place::Waiting(Kept::copy(view, &self.limits)?),
             false => chunks::place(view, &storage, &mut self.space, &self.limits, &|_| None)?,

@@ -14,6 +14,7 @@ use crate::format::message::{datatype, kind};
 use crate::format::object_header::{MessageArea, SHARED};
 use hyperslab_core::codec::deflate::check_level;
 use hyperslab_core::container::Fill;
+use hyperslab_core::dtype::ReferenceKind;
 use hyperslab_core::{ArrayLayout, ArrayOptions, Dtype, Error, Result, Shape};
 
 /// The longest body of a compact layout message that leaves room for the elements' length.
@@ -99,6 +100,8 @@ impl Storage {
     pub(super) fn fill_bytes(&self) -> Option<&[u8]> {
         match &self.fill {
             Fill::Value(bytes) => Some(bytes),
+            // As many as there will be once the object has its address.
+            Fill::Reference(_) => Some(&[0; 8]),
             _ => None,
         }
     }
@@ -152,6 +155,11 @@ impl Storage {
 }
 
 fn fill(dtype: &Dtype, fill: &Fill) -> Result<Fill> {
+    if let Fill::Reference(_) = fill
+        && !matches!(dtype, Dtype::Reference(ReferenceKind::Object, 8))
+    {
+        return Err(Error::usage(format!("a reference to an object as fill value of {dtype}")));
+    }
     let Fill::Value(bytes) = fill else { return Ok(fill.clone()) };
     if bytes.len() as u64 != dtype.itemsize() {
         return Err(Error::usage(format!("a fill value of {} bytes for elements of {dtype}", bytes.len())));
@@ -234,20 +242,39 @@ fn filters(options: &ArrayOptions, itemsize: u64, chunk_bytes: u32) -> Result<Ve
         let size = u32::try_from(itemsize).map_err(|_| Error::usage("shuffle of elements of 4 GiB"))?;
         add(filter::SHUFFLE, None, true, vec![size]);
     }
-    match (options.deflate, options.lzf) {
-        (Some(_), true) => return Err(Error::usage("deflate and LZF are both asked for; one is enough")),
-        (Some(level), false) => {
-            check_level(level)?;
-            add(filter::DEFLATE, None, true, vec![level]);
-        }
-        // Version of h5py's filter, version of LibLZF, bytes of a chunk.
-        (None, true) => add(filter::LZF, Some("lzf"), true, vec![4, 0x0105, chunk_bytes]),
-        (None, false) => {}
+    if let Some((id, name, values)) = compression(options, chunk_bytes)? {
+        add(id, name, true, values);
     }
     if options.fletcher32 {
         add(filter::FLETCHER32, None, false, Vec::new());
     }
     Ok(filters)
+}
+
+type Compression = (u16, Option<&'static str>, Vec<u32>);
+
+/// What compresses, if anything does: number, name, parameters.
+fn compression(options: &ArrayOptions, chunk_bytes: u32) -> Result<Option<Compression>> {
+    let all: [Option<Compression>; 5] = [
+        options.deflate.map(|level| (filter::DEFLATE, None, vec![level])),
+        // Version of h5py's filter, version of LibLZF, bytes of a chunk.
+        options.lzf.then(|| (filter::LZF, Some("lzf"), vec![4, 0x0105, chunk_bytes])),
+        options.lz4.then(|| (filter::LZ4, Some("lz4"), vec![0])),
+        options.zstd.map(|level| (filter::ZSTD, Some("zstd"), vec![level])),
+        options.bzip2.map(|level| (filter::BZIP2, Some("bzip2"), vec![level])),
+    ];
+    let mut asked = all.into_iter().flatten();
+    let first = asked.next();
+    if asked.next().is_some() {
+        return Err(Error::usage("several compressions are asked for; one is enough"));
+    }
+    if let Some(level) = options.deflate {
+        check_level(level)?;
+    }
+    if let Some(level) = options.bzip2.filter(|n| !(1..=9).contains(n)) {
+        return Err(Error::usage(format!("bzip2 level {level} (possible: 1 to 9)")));
+    }
+    Ok(first)
 }
 
 #[cfg(test)]

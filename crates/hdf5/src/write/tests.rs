@@ -237,3 +237,53 @@ fn long_attributes_go_into_a_heap() {
         }
     }
 }
+
+#[test]
+fn references_and_named_types_must_lead_somewhere() {
+    use hyperslab_core::Kind;
+    let to = |path: &str| vec![Reference::Object(path.into()), Reference::Null];
+    let two = || Shape::from([2]);
+    let mut w = Writer::in_memory();
+    w.dataset("/refs").write(&references(two(), to("/later")).unwrap()).unwrap();
+    w.dataset("/later").write(&[1.0]).unwrap();
+    w.attribute("/later", "back", &Value::from(references(two(), to("/refs")).unwrap())).unwrap();
+    let image = w.into_image().unwrap();
+    let file = crate::File::from_image(&image).unwrap();
+    let limits = Limits::default();
+    let view = file.read("/refs", &hyperslab_core::Selection::ALL, &limits).unwrap();
+    let kind = hyperslab_core::dtype::ReferenceKind::Object;
+    let found = view.heap().unwrap().target(kind, view.get(&[0]).unwrap()).unwrap();
+    assert_eq!(found.unwrap().path, "/later");
+    assert_eq!(view.heap().unwrap().target(kind, view.get(&[1]).unwrap()).unwrap(), None);
+
+    let dir = tempfile::tempdir().unwrap();
+    for attribute in [false, true] {
+        let mut w = Writer::create(dir.path().join("x.h5"), false).unwrap();
+        let refs = references(two(), to("/nowhere")).unwrap();
+        match attribute {
+            true => w.attribute("/", "refs", &Value::from(refs)).unwrap(),
+            false => w.dataset("/refs").write(&refs).unwrap(),
+        }
+        let e = w.finish().unwrap_err();
+        assert_eq!(e.kind(), Kind::Unsupported);
+        assert!(e.message().contains("/nowhere") && e.object_path().is_some(), "{e}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+    assert!(references(Shape::from([3]), to("/x")).is_err());
+    let all = crate::format::selection::Stored::All;
+    let mixed = vec![Reference::Region("/x".into(), all), Reference::Object("/x".into())];
+    assert!(references(two(), mixed).is_err());
+
+    let mut w = Writer::in_memory();
+    w.named_type("/types/t", &Dtype::F64).unwrap();
+    let kind = |r: Result<()>| r.unwrap_err().kind();
+    assert_eq!(kind(w.named_type("/types/t", &Dtype::F64)), Kind::Usage);
+    assert_eq!(kind(w.named_type("/types", &Dtype::F64)), Kind::Usage);
+    assert_eq!(kind(w.named_type("/u", &"<U3".parse().unwrap())), Kind::Unsupported);
+    assert_eq!(kind(w.dataset("/x").named_type("/types/t").write(&[1i32])), Kind::Usage);
+    assert_eq!(kind(w.dataset("/x").named_type("/types").write(&[1.0])), Kind::Usage);
+    assert_eq!(kind(w.dataset("/x").named_type("/nowhere").write(&[1.0])), Kind::Usage);
+    assert_eq!(kind(w.dataset("/x").gzip(1).lz4().write(&[1.0, 2.0])), Kind::Usage);
+    w.dataset("/x").named_type("/types/t").write(&[1.0]).unwrap();
+    assert_eq!(w.libver(Libver::Latest).err().unwrap().kind(), Kind::Usage);
+}

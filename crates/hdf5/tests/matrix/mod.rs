@@ -72,6 +72,16 @@ pub(crate) fn of_h5py() -> Vec<Json> {
     vec![json!({"lzf": true}), json!({"shuffle": true, "lzf": true, "fletcher32": true})]
 }
 
+/// Filters of hdf5plugin.
+pub(crate) fn of_plugins() -> Vec<Json> {
+    vec![
+        json!({"lz4": true}),
+        json!({"shuffle": true, "zstd": 3}),
+        json!({"zstd": 1, "fletcher32": true}),
+        json!({"bzip2": 9}),
+    ]
+}
+
 /// Everything in the order in which it is written.
 pub(crate) fn cells(filters: &[Json]) -> Vec<Json> {
     let mut cells = vec![json!({"path": "/group", "group": true})];
@@ -316,6 +326,9 @@ fn options(cell: &Json) -> ArrayOptions {
     ArrayOptions {
         deflate: cell["gzip"].as_u64().map(|n| n as u32),
         lzf: flag("lzf"),
+        lz4: flag("lz4"),
+        zstd: cell["zstd"].as_u64().map(|n| n as u32),
+        bzip2: cell["bzip2"].as_u64().map(|n| n as u32),
         shuffle: flag("shuffle"),
         fletcher32: flag("fletcher32"),
         chunks: cell["chunks"].is_array().then(|| extents(&cell["chunks"])),

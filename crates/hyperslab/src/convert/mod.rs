@@ -11,17 +11,23 @@ mod stored;
 mod verify;
 
 use crate::create::{CreateOptions, Output, create};
+use crate::dtype::ReferenceKind;
+use crate::hdf5::write::Libver;
 use crate::npy::text::{Format, Separator};
 use crate::npy::{NpzWriter, filename};
 use crate::output::Unfinished;
 use crate::target::Place;
+use crate::view::{Heap, Target as HeapTarget};
 use crate::{
-    ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, cast, objects, sidecar,
+    ArrayLayout, ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, View, cast,
+    objects, sidecar,
 };
-use plan::Plan;
+use plan::{Attribute, Plan};
 use raw_members::RawMembers;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use verify::Written;
 
 /// The level of what is deflated again: zlib's and NumPy's default.
@@ -55,6 +61,8 @@ pub struct ConvertOptions {
     pub name: String,
     /// Put dtype and shape into the name of a raw file.
     pub name_scheme: bool,
+    /// HDF5 versions whose readers the file is for.
+    pub libver: Libver,
     /// What reading may use.
     pub limits: Limits,
 }
@@ -126,6 +134,9 @@ pub(crate) fn convert_with(
     };
     if !options.name_scheme {
         free(&out, output, options.replace)?;
+    }
+    if options.libver != Libver::default() && output != Output::Hdf5 {
+        return Err(Error::usage("only HDF5 has a libver"));
     }
     let mut plan = Plan::make(input, place, output, options)?;
     plan.add(metadata)?;
@@ -291,6 +302,7 @@ impl Job<'_> {
             named: self.options.name_scheme,
             sep: self.options.sep.clone(),
             format: self.options.format.clone(),
+            libver: self.options.libver,
             replace: false,
         };
         let mut writer = match self.raw.is_empty() {
@@ -300,6 +312,22 @@ impl Job<'_> {
         for group in &plan.groups {
             writer.group(group)?;
         }
+        for named in &plan.types {
+            writer.named_type(&named.to, &named.dtype)?;
+            self.written.push(Written::group(&named.to));
+            self.attributes(&mut *writer, &named.to)?;
+        }
+        for null in &plan.nulls {
+            let mut how = ArrayOptions::default();
+            if let Ok(kept) = self.input.storage(&null.from, &self.options.limits) {
+                how.layout = if kept.layout == ArrayLayout::Compact { kept.layout } else { how.layout };
+                how.named_type = self.plan.named(kept.named_type.as_deref());
+                how.fill = kept.fill;
+            }
+            writer.null(&null.to, &null.dtype, &how)?;
+            self.written.push(Written::null(&null.to, &null.dtype));
+            self.attributes(&mut *writer, &null.to)?;
+        }
         for array in &plan.arrays {
             let view = self.input.read(&array.from, &place.selection, &self.options.limits)?;
             let view = match &self.options.astype {
@@ -307,7 +335,7 @@ impl Job<'_> {
                 None => view,
             };
             let view = match self.output {
-                Output::Hdf5 => view,
+                Output::Hdf5 => below(view, plan),
                 Output::Npy | Output::Npz if self.options.objects && objects::is_storable(view.dtype()) => {
                     view
                 }
@@ -358,7 +386,27 @@ impl Job<'_> {
 
     /// Hangs the attributes of one node.
     fn attributes(&mut self, writer: &mut dyn crate::ContainerWriter, to: &str) -> Result<()> {
-        for (_, name, value) in self.plan.attributes.iter().filter(|(path, _, _)| path == to) {
+        let plan = self.plan;
+        let mut stored = match plan.sources.get(to).filter(|_| self.output == Output::Hdf5) {
+            Some(from) => self.input.stored_attributes(from, &self.options.limits)?,
+            None => Vec::new(),
+        };
+        for Attribute { name, value, added, .. } in plan.attributes.iter().filter(|a| a.to == to) {
+            if !added && let Some(i) = stored.iter().position(|(n, _)| n == name) {
+                let (_, mut kept) = stored.swap_remove(i);
+                kept.named_type = plan.named(kept.named_type.as_deref());
+                kept.elements = kept.elements.map(|view| below(view, plan));
+                match writer.stored_attribute(to, name, &kept) {
+                    Ok(true) => {
+                        self.wrote(name, None);
+                        continue;
+                    }
+                    Ok(false) => {}
+                    // As a value it may still be written.
+                    Err(e) if e.kind() == Kind::Unsupported => {}
+                    Err(e) => return Err(e),
+                }
+            }
             let mut simple = None;
             let mut result = writer.attribute(to, name, value);
             let refused = |r: &Result<()>| r.as_ref().is_err_and(|e| e.kind() == Kind::Unsupported);
@@ -381,10 +429,53 @@ impl Job<'_> {
                 Kind::Unsupported => e.hint("--allow-loss simplifies it or leaves it out"),
                 _ => e,
             })?;
-            if let Some(written) = self.written.last_mut() {
-                written.attributes.push((name.clone(), simple));
-            }
+            self.wrote(name, simple);
         }
         Ok(())
+    }
+
+    fn wrote(&mut self, name: &str, simple: Option<Value>) {
+        if let Some(written) = self.written.last_mut() {
+            written.attributes.push((name.to_owned(), simple));
+        }
+    }
+}
+
+/// Elements of a part of a file whose references lead to where their targets are in the new one.
+fn below<'v>(view: View<'v>, plan: &Plan) -> View<'v> {
+    let Some(heap) = view.heap().filter(|_| !plan.prefix.is_empty() && view.dtype().has_references()) else {
+        return view;
+    };
+    let heap = Below { heap: Arc::clone(heap), prefix: plan.prefix.clone() };
+    view.with_heap(Arc::new(heap))
+}
+
+/// The heap of elements of a group that becomes the root.
+struct Below<'v> {
+    heap: Arc<dyn Heap + 'v>,
+    prefix: String,
+}
+
+impl Heap for Below<'_> {
+    fn resolve(&self, reference: &[u8]) -> Result<(u64, Cow<'_, [u8]>)> {
+        self.heap.resolve(reference)
+    }
+
+    fn reference(&self, kind: ReferenceKind, bytes: &[u8]) -> Option<Value> {
+        self.heap.reference(kind, bytes)
+    }
+
+    fn target(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<HeapTarget>> {
+        let Some(mut target) = self.heap.target(kind, bytes)? else { return Ok(None) };
+        let inside = target.path.strip_prefix(&self.prefix).filter(|p| p.is_empty() || p.starts_with('/'));
+        target.path = match inside {
+            Some("") => "/".into(),
+            Some(path) => path.to_owned(),
+            None => {
+                let what = format!("a reference to {:?}, which is not carried over", target.path);
+                return Err(Error::unsupported(what));
+            }
+        };
+        Ok(Some(target))
     }
 }

@@ -5,6 +5,7 @@ use crate::create::Output;
 use crate::objects;
 use crate::target::{Place, bare, relative};
 use crate::{Container, Dtype, Error, LinkTo, Node, NodeKind, Result, Shape, Value, ls};
+use std::collections::HashMap;
 
 /// What the name of a member ends in, and its key does not.
 const NPY: &str = ".npy";
@@ -16,13 +17,38 @@ pub(super) struct Plan {
     pub(super) groups: Vec<String>,
     /// Path in the new container, and where it leads.
     pub(super) links: Vec<(String, LinkTo)>,
-    /// Path of the node (empty for the root), name, value.
-    pub(super) attributes: Vec<(String, String, Value)>,
+    /// Arrays without a shape, and named types.
+    pub(super) nulls: Vec<Typed>,
+    pub(super) types: Vec<Typed>,
+    pub(super) attributes: Vec<Attribute>,
+    /// Where nodes of the new container come from.
+    pub(super) sources: HashMap<String, String>,
+    /// The group that becomes the root, where it is not the root; without a slash at its end.
+    pub(super) prefix: String,
     /// Whether an NCO file of many objects is written.
     pub(super) pack: bool,
     pub(super) notes: Vec<String>,
     pub(super) lost: Vec<String>,
     allow_loss: bool,
+}
+
+/// One attribute.
+#[derive(Debug)]
+pub(super) struct Attribute {
+    /// Path of the node (empty for the root).
+    pub(super) to: String,
+    pub(super) name: String,
+    pub(super) value: Value,
+    /// Whether it comes from elsewhere than the node.
+    pub(super) added: bool,
+}
+
+/// What has a type and no elements.
+#[derive(Debug)]
+pub(super) struct Typed {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) dtype: Dtype,
 }
 
 /// One array.
@@ -57,6 +83,9 @@ impl Plan {
         let whole = bare(&place.path).is_empty();
         let pack = output == Output::Nco && (arrays != 1 || (whole && input.format() == "nco-pack"));
         let mut plan = Plan { pack, allow_loss: options.allow_loss, ..Plan::default() };
+        if !whole {
+            plan.prefix = format!("/{}", bare(&place.path));
+        }
         if arrays > 1 && !output.has_names() && !pack {
             return Err(several(arrays, &nodes, output));
         }
@@ -93,12 +122,28 @@ impl Plan {
                     let path = &node.path;
                     self.notes.push(format!("{path:?} leads back to {above:?}; in the new file it is empty"));
                 }
-                self.group(&inside, node.attributes, output)
+                self.group(&node.path, &inside, node.attributes, output)
             }
             NodeKind::Link => self.lose(&node.path, "a link is not carried over"),
+            NodeKind::Type if output == Output::Hdf5 && node.dtype.is_some() && !inside.is_empty() => {
+                let Some(dtype) = node.dtype else { return Ok(()) };
+                let to = rooted(&inside, output);
+                self.keep(&node.path, &to, node.attributes);
+                self.types.push(Typed { from: node.path, to, dtype });
+                Ok(())
+            }
             NodeKind::Type => self.lose(&node.path, "a named type is not carried over"),
             NodeKind::Array => {
-                let (Some(dtype), Some(shape)) = (node.dtype, node.shape) else {
+                let (dtype, shape) = match (node.dtype, node.shape) {
+                    (Some(dtype), None) if output == Output::Hdf5 && options.astype.is_none() => {
+                        let to = self.name(&node.path, &inside, output, &options.name)?;
+                        self.keep(&node.path, &to, node.attributes);
+                        self.nulls.push(Typed { from: node.path, to, dtype });
+                        return Ok(());
+                    }
+                    both => both,
+                };
+                let (Some(dtype), Some(shape)) = (dtype, shape) else {
                     return self.lose(&node.path, "an array without elements or shape is not carried over");
                 };
                 // A file for one array has nothing left without it: there writing it is refused.
@@ -130,7 +175,7 @@ impl Plan {
                         ranges.iter().filter(|r| !r.dropped).map(|r| r.count).collect()
                     }
                 };
-                self.attributes.extend(node.attributes.into_iter().map(|(n, v)| (to.clone(), n, v)));
+                self.keep(&node.path, &to, node.attributes);
                 let deflated = node.layout.as_deref() == Some("deflate");
                 self.arrays.push(Planned { from: node.path, to, member, dtype, shape, deflated });
                 Ok(())
@@ -138,13 +183,32 @@ impl Plan {
         }
     }
 
-    fn group(&mut self, inside: &str, attributes: Vec<(String, Value)>, output: Output) -> Result<()> {
+    /// Keeps the attributes of a node.
+    fn keep(&mut self, from: &str, to: &str, attributes: Vec<(String, Value)>) {
+        self.sources.insert(to.to_owned(), from.to_owned());
+        let kept = |(name, value)| Attribute { to: to.to_owned(), name, value, added: false };
+        self.attributes.extend(attributes.into_iter().map(kept));
+    }
+
+    /// The path in the new container of a named type, where it is carried over.
+    pub(super) fn named(&self, from: Option<&str>) -> Option<String> {
+        let found = self.types.iter().find(|t| Some(t.from.as_str()) == from);
+        found.map(|t| t.to.clone())
+    }
+
+    fn group(
+        &mut self,
+        from: &str,
+        inside: &str,
+        attributes: Vec<(String, Value)>,
+        output: Output,
+    ) -> Result<()> {
         let to = if inside.is_empty() { String::new() } else { rooted(inside, output) };
         if output.has_names() {
             if !to.is_empty() {
                 self.groups.push(to.clone());
             }
-            self.attributes.extend(attributes.into_iter().map(|(n, v)| (to.clone(), n, v)));
+            self.keep(from, &to, attributes);
             return Ok(());
         }
         match attributes.first() {
@@ -183,8 +247,8 @@ impl Plan {
             _ => String::new(),
         };
         for (name, value) in metadata {
-            self.attributes.retain(|(path, n, _)| !(*path == to && *n == name));
-            self.attributes.push((to.clone(), name, value));
+            self.attributes.retain(|a| !(a.to == to && a.name == name));
+            self.attributes.push(Attribute { to: to.clone(), name, value, added: true });
         }
         Ok(())
     }

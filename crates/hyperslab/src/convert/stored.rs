@@ -4,7 +4,7 @@ use super::plan::Planned;
 use super::{DEFAULT_LEVEL, Job};
 use crate::container::Fill;
 use crate::create::Output;
-use crate::{ArrayLayout, ArrayOptions, Error, Kind, Result, ResultExt, Shape, View, cast};
+use crate::{ArrayLayout, ArrayOptions, Dtype, Error, Kind, Result, ResultExt, Shape, View, cast};
 
 impl Job<'_> {
     /// What a writer is asked for. `whole`: the array is not a part of the one that was read.
@@ -22,15 +22,16 @@ impl Job<'_> {
             false => ArrayOptions::default(),
         };
         if self.options.uncompressed {
-            (how.deflate, how.lzf, how.shuffle) = (None, false, false);
+            how.compressed_as(&ArrayOptions::default());
+            how.shuffle = false;
         }
         // A scalar has no chunks.
         if !asked.needs_chunks() || view.shape().is_empty() {
             return Ok(how);
         }
         how.layout = ArrayLayout::Chunked;
-        if asked.deflate.is_some() || asked.lzf {
-            (how.deflate, how.lzf) = (asked.deflate, asked.lzf);
+        if asked.is_compressed() {
+            how.compressed_as(asked);
         }
         how.shuffle |= asked.shuffle;
         how.fletcher32 |= asked.fletcher32;
@@ -62,7 +63,22 @@ impl Job<'_> {
             }
             Err(e) => return Err(e),
         };
+        // Other elements are of another type.
+        how.named_type = match self.options.astype {
+            None => self.plan.named(how.named_type.as_deref()),
+            Some(_) => None,
+        };
         let Fill::Value(bytes) = &how.fill else { return Ok(how) };
+        if let Dtype::Reference(kind, _) = view.dtype()
+            && let Some(heap) = view.heap()
+        {
+            // Its bytes mean nothing in another file.
+            how.fill = match heap.target(*kind, bytes).in_object(from)? {
+                Some(target) => Fill::Reference(target),
+                None => Fill::Zeros,
+            };
+            return Ok(how);
+        }
         if view.dtype().has_indirection() && !self.options.keep_compression {
             self.notes.push(format!("{from:?} has another fill value, which is not written for its type"));
             how.fill = Fill::Zeros;

@@ -5,8 +5,9 @@ use crate::create::Output;
 use crate::npy::raw::Layout;
 use crate::sum::{self, Sum};
 use crate::{
-    Dtype, Error, Limits, Node, OpenOptions, Result, Selection, Value, View, digest, open_with, same,
+    Dtype, Error, Limits, Node, OpenOptions, Result, Selection, Value, View, digest, open_with, same, scalar,
 };
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// One node as it was written.
@@ -29,6 +30,17 @@ impl Written {
         Ok(Written { path: path.into(), array: Some(sum), attributes: Vec::new() })
     }
 
+    pub(super) fn null(path: &str, dtype: &Dtype) -> Written {
+        let sum = Sum {
+            path: path.into(),
+            dtype: Some(dtype.clone()),
+            shape: None,
+            sha256: Some(digest::Hasher::new().finish()).filter(|_| digest::is_digestible(dtype)),
+            error: None,
+        };
+        Written { path: path.into(), array: Some(sum), attributes: Vec::new() }
+    }
+
     pub(super) fn group(path: &str) -> Written {
         Written { path: path.into(), array: None, attributes: Vec::new() }
     }
@@ -36,6 +48,15 @@ impl Written {
 
 /// The digest, or that of the bytes for types that have none.
 fn fingerprint(view: &View<'_>) -> Result<Option<String>> {
+    if view.dtype().has_references() {
+        // Addresses are others in another file: what is compared is what they lead to.
+        let (mut hasher, heap) = (Sha256::new(), view.heap().map(|h| &**h));
+        view.for_each(|element| {
+            hasher.update(format!("{:?};", scalar::decode(view.dtype(), element, heap)?));
+            Ok(())
+        })?;
+        return Ok(Some(hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()));
+    }
     let opaque = u32::try_from(view.dtype().itemsize()).ok().map(Dtype::Void);
     match opaque {
         Some(void) if !digest::is_digestible(view.dtype()) && !view.dtype().has_indirection() => {
@@ -92,8 +113,8 @@ pub(super) fn check(
         };
         for (name, value) in &node.attributes {
             let planned = || {
-                let mut all = plan.attributes.iter().filter(|(p, n, _)| *p == node.path && n == name);
-                all.next().map(|(_, _, v)| v)
+                let mut all = plan.attributes.iter().filter(|a| a.to == node.path && a.name == *name);
+                all.next().map(|a| &a.value)
             };
             let want = value.as_ref().or_else(planned);
             let got = found.iter().find(|(n, _)| n == name).map(|(_, v)| v);

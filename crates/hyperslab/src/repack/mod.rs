@@ -9,6 +9,7 @@ mod nco;
 use crate::convert::{self, ConvertOptions, Converted};
 use crate::create::Output;
 use crate::detect::{Format, detect};
+use crate::hdf5::write::Libver;
 use crate::npy::{Npy, Npz};
 use crate::source::FileSource;
 use crate::target::Place;
@@ -26,7 +27,7 @@ pub struct RepackOptions {
     /// Store everything as it is.
     pub uncompressed: bool,
     /// HDF5 versions whose readers the file is for.
-    pub libver: Option<String>,
+    pub libver: Option<Libver>,
     /// Replace a file that is there, also the one that is read.
     pub replace: bool,
     /// How the file is opened.
@@ -58,16 +59,8 @@ pub fn repack(file: &Path, out: &Path, options: &RepackOptions) -> Result<Conver
     let limits = &options.open.limits;
     let source = FileSource::open(file)?;
     let format = detect(&source)?;
-    match (&options.libver, format) {
-        (None, _) => {}
-        // What is written is what readers since HDF5 1.8 know, and so those of later versions.
-        (Some(libver), Some(Format::Hdf5)) if libver != "earliest" => {}
-        (Some(_), Some(Format::Hdf5)) => {
-            return Err(Error::unsupported(
-                "HDF5 files are written for HDF5 1.8 and later, not for earlier ones",
-            ));
-        }
-        (Some(_), _) => return Err(Error::unsupported("only HDF5 has a libver")),
+    if options.libver.is_some() && format != Some(Format::Hdf5) {
+        return Err(Error::unsupported("only HDF5 has a libver"));
     }
     let done = match format {
         Some(Format::Npz) => npz(&Npz::open(source, limits)?, out, options)?,
@@ -127,6 +120,7 @@ fn convert(
         array: options.array.clone(),
         keep_compression: !options.uncompressed,
         uncompressed: options.uncompressed,
+        libver: options.libver.unwrap_or_default(),
         limits: options.open.limits.clone(),
         ..ConvertOptions::default()
     };

@@ -2,6 +2,7 @@
 
 use hyperslab_core::{Error, Limits, Result};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::io::Read;
 
 /// What starts a frame.
@@ -28,6 +29,36 @@ pub(in super::super) fn content_size(packed: &[u8]) -> Option<u64> {
     };
     let value = rest.get(..n)?.iter().rev().fold(0, |v, &b| (v << 8) | u64::from(b));
     Some(if n == 2 { value + 256 } else { value })
+}
+
+/// Packs bytes into one frame that says how many they are, as readers of the registered filter want it.
+///
+/// # Errors
+/// `Unsupported` for 4 GiB and more.
+pub(in super::super) fn frame(plain: &[u8]) -> Result<Vec<u8>> {
+    let len = u32::try_from(plain.len())
+        .map_err(|_| Error::unsupported(format!("a Zstandard frame of {} bytes", plain.len())))?;
+    let packed = compress_to_vec(plain, CompressionLevel::Fastest);
+    // The library's own header says how far back references reach, and not how long the whole is.
+    let odd = || Error::unsupported("a Zstandard frame of another form than expected");
+    let (&descriptor, rest) =
+        packed.strip_prefix(&MAGIC).and_then(|rest| rest.split_first()).ok_or_else(odd)?;
+    let single = descriptor & 0x20 != 0;
+    let size = match descriptor >> 6 {
+        0 => usize::from(single),
+        n => 1 << n,
+    };
+    if descriptor & 3 != 0 {
+        return Err(odd());
+    }
+    let blocks = rest.get(usize::from(!single) + size..).ok_or_else(odd)?;
+    let mut out = Vec::with_capacity(blocks.len() + 9);
+    out.extend_from_slice(&MAGIC);
+    // One segment, its size in four bytes; a checksum where there is one.
+    out.push(0xa0 | (descriptor & 4));
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(blocks);
+    Ok(out)
 }
 
 /// A decoder, whose tables are used again.
@@ -75,7 +106,6 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     #[test]
     fn frames_say_how_long_they_are() {
@@ -83,8 +113,13 @@ mod tests {
             let plain: Vec<u8> = (0..n).map(|i| (i / 100) as u8).collect();
             let packed = compress_to_vec(&plain[..], CompressionLevel::Fastest);
             assert!(content_size(&packed).is_none_or(|said| said == n as u64));
+            let framed = frame(&plain).unwrap();
+            assert_eq!(content_size(&framed), Some(n as u64));
             let mut out = vec![0; n];
             let mut decoder = Decoder::new();
+            decoder.frames(&framed, &mut out, &Limits::default()).unwrap();
+            assert_eq!(out, plain);
+            out.fill(0);
             decoder.frames(&packed, &mut out, &Limits::default()).unwrap();
             assert_eq!(out, plain);
             assert!(decoder.frames(&packed, &mut vec![0; n + 1], &Limits::default()).is_err());
