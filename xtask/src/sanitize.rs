@@ -50,7 +50,10 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
                 let start = Instant::now();
                 let result = program(package, programs).and_then(|program| {
                     let mut tests = command("valgrind");
-                    tests.args(["--quiet", "--error-exitcode=99"]).arg(program).arg(filter);
+                    // Addresses alone: a compiler may look at the payload of an `Option` before it looks whether there
+                    // is one, which is reported as a value that was never set.
+                    tests.args(["--quiet", "--undef-value-errors=no", "--error-exitcode=99"]);
+                    tests.arg(program).arg(filter);
                     // Everything takes thirty times as long.
                     passed(tests.env("PROPTEST_CASES", "8"))
                 });
