@@ -147,9 +147,13 @@ fn run_target(tool: &Path, name: &str, options: &Options) -> Result<Outcome> {
     fuzz.arg(name).arg(&corpus).arg("--");
     let smaller = SMALLER.iter().find(|(target, _)| *target == name);
     let most = smaller.map_or(MAX_INPUT, |(_, most)| *most);
-    let list = target().join(format!("fuzz-{name}.seeds"));
-    write(&list, &seed_files(name, most)?.join(","))?;
-    fuzz.arg(format!("-seed_inputs=@{}", list.display()));
+    let seeds = seed_files(name, most)?;
+    // An empty list is an error to the fuzzer.
+    if !seeds.is_empty() {
+        let list = target().join(format!("fuzz-{name}.seeds"));
+        write(&list, &seeds.join(","))?;
+        fuzz.arg(format!("-seed_inputs=@{}", list.display()));
+    }
     fuzz.arg(format!("-max_total_time={seconds}"));
     fuzz.arg(format!("-rss_limit_mb={MEMORY_MIB}"));
     fuzz.arg(format!("-malloc_limit_mb={MEMORY_MIB}"));

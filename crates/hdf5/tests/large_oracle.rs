@@ -10,8 +10,11 @@ use std::path::Path;
 
 const ORACLES: [&str; 3] = ["HYPERSLAB_PYTHON", "HYPERSLAB_PYTHON_114", "HYPERSLAB_PYTHON_112"];
 
-/// Number of elements, greatest extents, chunks, whether chunks are filtered, for each index and each of its forms.
-fn indexes() -> Vec<(&'static str, Vec<u64>, Vec<Option<u64>>, Vec<u64>, bool)> {
+/// Name, extents, greatest extents, chunks, and whether these are filtered.
+type Indexed = (&'static str, Vec<u64>, Vec<Option<u64>>, Vec<u64>, bool);
+
+/// A dataset for each index and each of its forms.
+fn indexes() -> Vec<Indexed> {
     let all = [
         ("single", vec![30, 20], vec![], vec![30, 20]),
         ("fixed", vec![70, 14], vec![], vec![3, 4]),

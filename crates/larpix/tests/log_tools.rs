@@ -227,3 +227,25 @@ fn damage_is_told_message_by_message() {
     let lines = told(&uneven);
     assert!(lines.iter().any(|l| l.starts_with("/msg_headers: ")), "{lines:?}");
 }
+
+/// Found by fuzzing: an index that tells of no elements in a log that has rows.
+#[test]
+fn an_index_without_elements_is_damage() {
+    let mut bytes = std::fs::read(testing::fixture("larpix/generated_once_2.0.h5")).unwrap();
+    let found = |signature: &[u8]| -> Vec<usize> {
+        (0..bytes.len() - 8).filter(|&at| bytes[at..].starts_with(signature)).collect()
+    };
+    let (headers, blocks) = (found(b"EAHD"), found(b"EAIB"));
+    assert_eq!((headers.len(), blocks.len()), (2, 2));
+    for at in headers {
+        // The six counts behind six bytes of parameters.
+        bytes[at + 12..at + 60].fill(0);
+    }
+    for at in blocks {
+        bytes[at..at + 4].fill(0);
+    }
+    // What is told is told with sound checksums.
+    hyperslab_hdf5::testing::repair(&mut bytes);
+    let damage = check(&SliceSource(&bytes), &Limits::default()).unwrap().unwrap();
+    assert!(!damage.is_empty());
+}

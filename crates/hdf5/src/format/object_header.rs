@@ -430,7 +430,11 @@ mod tests {
         let lengths: Vec<_> = list(&out).unwrap().iter().map(|(_, b)| b.len()).collect();
         assert_eq!(lengths, [0, 8, 8, 65_528]);
         assert_eq!(Prefix::parse(&out, 0).unwrap().message_count, Some(4));
-        assert!(area.push(0x11, 0, |out| Ok(out.put_zeros(65_529))).is_err());
+        let too_long = area.push(0x11, 0, |out| {
+            out.put_zeros(65_529);
+            Ok(())
+        });
+        assert!(too_long.is_err());
     }
 
     #[test]

@@ -102,9 +102,13 @@ fn chunks(
     let chunk_rows = column.chunk_rows.max(1);
     let end = rows.div_ceil(chunk_rows);
     for m in column.chunks.missing.iter().filter(|m| m.chunks.start < end) {
-        let (first, last) =
-            (m.chunks.start * chunk_rows, m.chunks.end.min(end).saturating_mul(chunk_rows).min(rows));
-        let e = Error::invalid(format!("the chunks of messages {first} to {} are lost: {}", last - 1, m.why));
+        let first = m.chunks.start.saturating_mul(chunk_rows);
+        let behind = m.chunks.end.min(end).saturating_mul(chunk_rows).min(rows);
+        let e = Error::invalid(match behind.checked_sub(1).filter(|last| *last >= first) {
+            Some(last) => format!("the chunks of messages {first} to {last} are lost: {}", m.why),
+            // A damaged index can tell of no chunks at all.
+            None => m.why.clone(),
+        });
         damage.add(e.reading("chunk index").at(m.at).object(path));
     }
     if column.chunks.unchecked > 0 {
