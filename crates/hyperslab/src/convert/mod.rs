@@ -20,7 +20,7 @@ use crate::target::Place;
 use crate::view::{Heap, Target as HeapTarget};
 use crate::{
     ArrayLayout, ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, View, cast,
-    objects, sidecar,
+    objects, scalar, sidecar,
 };
 use plan::{Attribute, Plan};
 use raw_members::RawMembers;
@@ -396,9 +396,12 @@ impl Job<'_> {
                 let (_, mut kept) = stored.swap_remove(i);
                 kept.named_type = plan.named(kept.named_type.as_deref());
                 kept.elements = kept.elements.map(|view| below(view, plan));
+                let moved =
+                    kept.elements.as_ref().filter(|v| !plan.prefix.is_empty() && v.dtype().has_references());
+                let moved = moved.map(|view| scalar::tree(view, &self.options.limits)).transpose()?;
                 match writer.stored_attribute(to, name, &kept) {
                     Ok(true) => {
-                        self.wrote(name, None);
+                        self.wrote(name, moved);
                         continue;
                     }
                     Ok(false) => {}
@@ -462,7 +465,18 @@ impl Heap for Below<'_> {
     }
 
     fn reference(&self, kind: ReferenceKind, bytes: &[u8]) -> Option<Value> {
-        self.heap.reference(kind, bytes)
+        let mut value = self.heap.reference(kind, bytes)?;
+        // As it will be read from the new file.
+        if let Value::Opaque(shown) = &mut value {
+            for (_, part) in shown.parts.iter_mut().filter(|(name, _)| name == "path") {
+                if let Value::String(path) = part
+                    && let Some(inside) = path.strip_prefix(&self.prefix)
+                {
+                    *path = if inside.is_empty() { "/".into() } else { inside.to_owned() };
+                }
+            }
+        }
+        Some(value)
     }
 
     fn target(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<HeapTarget>> {
