@@ -76,6 +76,7 @@ fn anew(files: &[PathBuf], least: usize) {
 }
 
 #[test]
+#[ignore = "takes minutes"]
 fn the_corpus_is_written_anew() {
     let Some(corpus) = testing::corpus() else { return };
     let mut files = Vec::new();
