@@ -156,23 +156,35 @@ pub fn emit_group_node(
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let capacity = 2 * usize::from(internal_k);
-    if children.len() > capacity {
-        return Err(hyperslab_core::Error::unsupported(format!(
-            "{} children of a B-tree node of {capacity}",
-            children.len()
-        )));
-    }
     let start = out.len();
-    out.extend_from_slice(&SIGNATURE);
-    out.extend_from_slice(&[0, level]);
-    out.put_u16(children.len() as u16);
-    neighbors.iter().for_each(|&n| out.put_address(n));
+    emit_prefix(0, level, children.len(), capacity, neighbors, out)?;
     out.put_u64(before);
     for &(child, last_name) in children {
         out.put_u64(child);
         out.put_u64(last_name);
     }
     out.put_zeros(start + 24 + 8 * (2 * capacity + 1) - out.len());
+    Ok(())
+}
+
+/// Appends what every node starts with: which tree it is of, its level, the count of its children and its neighbours.
+fn emit_prefix(
+    tree: u8,
+    level: u8,
+    children: usize,
+    capacity: usize,
+    neighbors: [Option<u64>; 2],
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    if children > capacity {
+        return Err(hyperslab_core::Error::unsupported(format!(
+            "{children} children of a B-tree node of {capacity}"
+        )));
+    }
+    out.extend_from_slice(&SIGNATURE);
+    out.extend_from_slice(&[tree, level]);
+    out.put_u16(children as u16);
+    neighbors.iter().for_each(|&n| out.put_address(n));
     Ok(())
 }
 
@@ -189,17 +201,8 @@ pub fn emit_chunk_node(
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let capacity = 2 * usize::from(Sizes::STANDARD.chunk_internal_k);
-    if children.len() > capacity {
-        return Err(hyperslab_core::Error::unsupported(format!(
-            "{} children of a B-tree node of {capacity}",
-            children.len()
-        )));
-    }
     let start = out.len();
-    out.extend_from_slice(&SIGNATURE);
-    out.extend_from_slice(&[1, level]);
-    out.put_u16(children.len() as u16);
-    neighbors.iter().for_each(|&n| out.put_address(n));
+    emit_prefix(1, level, children.len(), capacity, neighbors, out)?;
     for (key, address) in children {
         key.emit(out);
         out.put_u64(*address);
