@@ -6,7 +6,7 @@
 use super::own::{self, PackFile};
 use super::store::Changes;
 use super::{Cache, Key};
-use hyperslab_core::{Error, Result};
+use hyperslab_core::Result;
 use std::collections::HashSet;
 
 /// What a cache takes.
@@ -121,14 +121,14 @@ impl Cache {
             let (taken, left) = rest.split_at_checked(n).unwrap_or((rest, &[]));
             rest = left;
             // A file of this name that holds no object is not the cache's: others go in its place.
-            let own = own::in_threads(taken, |f| own::is_own(&self.dir, f));
-            for (file, _) in taken.iter().zip(own).filter(|(_, own)| *own) {
-                let bytes = on_disk(file, block);
+            for file in own::own_of(&self.dir, taken.to_vec()) {
+                let bytes = on_disk(&file, block);
                 excess = excess.saturating_sub(bytes);
                 gained += bytes;
                 victims.push(file.name);
             }
         }
+        victims.sort_unstable();
         let mut store = self.write();
         store.refresh(Some(&lock))?;
         let before = store.len();
@@ -136,13 +136,9 @@ impl Cache {
         let changes = Changes { packs, ..Changes::default() };
         store.commit(&lock, &changes)?;
         let entries = before.saturating_sub(store.len()) as u64;
-        let deleted = own::in_threads(&victims, |name| own::delete_checked(&self.dir, *name));
-        let failed: Option<Error> = deleted.into_iter().find_map(Result::err);
+        own::delete_checked(&self.dir, &victims)?;
         left = left.saturating_sub(gained);
-        match failed {
-            Some(e) => Err(e),
-            None => Ok(Shrunk { packs: victims.len() as u64, entries, bytes: gained, left }),
-        }
+        Ok(Shrunk { packs: victims.len() as u64, entries, bytes: gained, left })
     }
 }
 

@@ -21,6 +21,7 @@ mod compact;
 mod contents;
 mod entry;
 mod evict;
+mod folder;
 pub mod key;
 mod legacy;
 mod lock;

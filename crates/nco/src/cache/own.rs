@@ -3,6 +3,7 @@
 //! Own is a regular file `XX/UUID.nco`, in a folder that is no link, that starts with the header of an object.
 //! Everything else, links above all, is somebody else's: it is not counted, not read and not deleted.
 
+use super::folder::Folder;
 use super::name::PackName;
 use crate::header::{HEADER_LEN, Header};
 use hyperslab_core::source::FileSource;
@@ -10,6 +11,7 @@ use hyperslab_core::{Error, Result, Source as _};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// A file that has an own file's name and is regular. Whether it starts with an object is looked at when it is read
@@ -76,18 +78,26 @@ pub(crate) fn in_threads<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R +
     if items.len() < FEW || threads == 1 {
         return items.iter().map(each).collect();
     }
-    let part = items.len().div_ceil(threads);
-    let each = &each;
-    std::thread::scope(|s| {
-        let parts: Vec<_> = items
-            .chunks(part)
-            .map(|part| s.spawn(move || part.iter().map(each).collect::<Vec<R>>()))
-            .collect();
-        let joined = parts
+    // In parts that are taken one after the other: a thread that is held up does not hold up the rest.
+    let part = items.len().div_ceil(threads * 16);
+    let (parts, next) = (items.chunks(part), AtomicUsize::new(0));
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = parts.clone().nth(at) else { return done };
+            done.push((at, part.iter().map(&each).collect::<Vec<R>>()));
+        }
+    };
+    let mut done: Vec<_> = std::thread::scope(|s| {
+        let threads: Vec<_> = (0..threads).map(|_| s.spawn(work)).collect();
+        let joined = threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         joined.flatten().collect()
-    })
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().flat_map(|(_, part)| part).collect()
 }
 
 /// A mark of use that is no older is left as it is.
@@ -146,14 +156,38 @@ fn starts_object(head: &[u8], size: u64) -> bool {
     Header::parse(head, 0, size).is_ok_and(|h| h.is_ordered() && h.pickle.start <= size)
 }
 
-/// Whether a file that was listed just now, in a folder that is no link, is the cache's own.
-pub(crate) fn is_own(dir: &Path, file: &PackFile) -> bool {
+/// Whether a file that was listed just now is the cache's own.
+fn is_own(folder: &Folder, file: &PackFile) -> bool {
     let starts_object = |opened: File| {
         let source = FileSource::from_file(opened, PathBuf::new());
         let mut head = [0; HEADER_LEN];
         source.read_exact_at(0, &mut head).is_ok() && starts_object(&head, file.bytes)
     };
-    no_follow().read(true).open(file.name.path(dir)).is_ok_and(starts_object)
+    folder.open(file.name).is_ok_and(starts_object)
+}
+
+/// Files that were listed just now, those of a folder beside each other.
+fn by_folder<T: Sync, R: Send>(
+    files: &[T],
+    name: fn(&T) -> PackName,
+    each: impl Fn(&[T]) -> Vec<R> + Sync,
+) -> Vec<R> {
+    let groups: Vec<&[T]> = files.chunk_by(|a, b| name(a).uuid() >> 120 == name(b).uuid() >> 120).collect();
+    in_threads(&groups, |group| each(group)).into_iter().flatten().collect()
+}
+
+/// Those of the files, listed just now, that are the cache's own, in the order of their names.
+pub(crate) fn own_of(dir: &Path, mut files: Vec<PackFile>) -> Vec<PackFile> {
+    files.sort_unstable_by_key(|f| f.name);
+    by_folder(
+        &files,
+        |f| f.name,
+        |group| {
+            let folder = group.first().and_then(|first| Folder::of(dir, first.name).ok());
+            let Some(folder) = folder else { return Vec::new() };
+            group.iter().filter(|file| is_own(&folder, file)).copied().collect()
+        },
+    )
 }
 
 /// Deletes a pack file if it is the cache's own. Whether it is gone.
@@ -163,22 +197,30 @@ pub(crate) fn is_own(dir: &Path, file: &PackFile) -> bool {
 pub(crate) fn delete(dir: &Path, name: PackName) -> Result<bool> {
     match open(dir, name) {
         Ok(file) => match is_pack(file) {
-            true => delete_checked(dir, name).map(|()| true),
+            true => delete_checked(dir, &[name]).map(|()| true),
             false => Ok(false),
         },
         Err(e) => Ok(e.kind() == io::ErrorKind::NotFound && name.path(dir).symlink_metadata().is_err()),
     }
 }
 
-/// Deletes a file that was found to be the cache's own just now.
+/// Deletes files that were found to be the cache's own just now, in the order of their names.
 ///
 /// # Errors
-/// `Io`, unless somebody else has deleted it.
-pub(crate) fn delete_checked(dir: &Path, name: PackName) -> Result<()> {
-    let path = name.path(dir);
-    match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io(e, "cannot delete").file(path)),
-        _ => Ok(()),
+/// `Io` for the first that cannot be deleted, unless somebody else has deleted it, when all others are gone.
+pub(crate) fn delete_checked(dir: &Path, names: &[PackName]) -> Result<()> {
+    let delete = |group: &[PackName]| -> Vec<(PackName, io::Error)> {
+        let Some(first) = group.first() else { return Vec::new() };
+        let failed =
+            |name: &PackName, e: io::Error| (e.kind() != io::ErrorKind::NotFound).then_some((*name, e));
+        match Folder::of(dir, *first) {
+            Ok(folder) => group.iter().filter_map(|n| failed(n, folder.delete(*n).err()?)).collect(),
+            Err(e) => failed(first, e).into_iter().collect(),
+        }
+    };
+    match by_folder(names, |name| *name, delete).into_iter().next() {
+        Some((name, e)) => Err(Error::io(e, "cannot delete").file(name.path(dir))),
+        None => Ok(()),
     }
 }
 

@@ -182,9 +182,12 @@ impl Index {
     /// `Unsupported` for a directory whose path is no text, and for entries that cannot be written again.
     pub(crate) fn emit(&self, dir: &Path) -> Result<Vec<u8>> {
         let dir = text_of(dir)?;
+        // Of packs that the index calls by another name than they have now.
         let mut paths: HashMap<PackName, String> = HashMap::new();
-        for pack in self.rows.iter().filter_map(|row| here(&row)).map(|place| place.pack) {
-            paths.entry(pack).or_insert_with(|| format!("{dir}/{pack}"));
+        for row in self.rows.iter() {
+            if let Some(Place { pack, .. }) = here(&row).filter(|place| !is_path(row.path, dir, place.pack)) {
+                paths.entry(pack).or_insert_with(|| format!("{dir}/{pack}"));
+            }
         }
         let mut bytes = HEAD.to_vec();
         if self.others.is_empty() {
@@ -220,6 +223,14 @@ fn path_of<'a>(paths: &'a HashMap<PackName, String>, row: &Row<'a>) -> &'a str {
 fn here(row: &Row<'_>) -> Option<Place> {
     let (start, end) = (u64::try_from(row.start).ok()?, u64::try_from(row.end).ok()?);
     Some(Place { pack: row.pack?, start, end })
+}
+
+/// Whether a path is `dir/XX/REST.nco`.
+fn is_path(path: &str, dir: &str, pack: PackName) -> bool {
+    let name = path.strip_prefix(dir).and_then(|rest| rest.strip_prefix('/'));
+    name.is_some_and(|name| {
+        name.split_once('/').and_then(|(shard, rest)| PackName::of(shard, rest)) == Some(pack)
+    })
 }
 
 fn text_of(dir: &Path) -> Result<&str> {
