@@ -100,14 +100,19 @@ pub(super) fn parse(log: &str, dir: &Path, voice: &Path) -> Vec<Op> {
         }
         let path = |i: usize| PathBuf::from(String::from_utf8(text(args[i])).unwrap());
         let inside = |path: &PathBuf| path.starts_with(dir);
-        let at = |args: &[&str]| {
-            assert!(args[0] == "AT_FDCWD", "a path from an open folder: {line}");
+        // A path as `openat` has it, below an open folder or not.
+        let path_at = |i: usize| match args[i].parse().ok().and_then(|fd: i64| open.get(&fd)) {
+            Some(Open::Dir(folder)) => folder.join(path(i + 1)),
+            Some(_) => path(i + 1),
+            None => {
+                assert!(args[i] == "AT_FDCWD", "a path from a folder that is not known: {line}");
+                path(i + 1)
+            }
         };
         let fd = || -> i64 { args[0].parse().unwrap() };
         match call {
             "openat" => {
-                at(&args);
-                let (path, flags) = (path(1), args[2]);
+                let (path, flags) = (path_at(0), args[2]);
                 let now = if path == voice {
                     Open::Voice
                 } else if !inside(&path) {
@@ -159,9 +164,10 @@ pub(super) fn parse(log: &str, dir: &Path, voice: &Path) -> Vec<Op> {
             "mkdir" if inside(&path(0)) => ops.push(Op::Mkdir(path(0))),
             "rename" if inside(&path(0)) => ops.push(Op::Rename(path(0), path(1))),
             "link" if inside(&path(0)) => ops.push(Op::Link(path(0), path(1))),
-            "linkat" if inside(&path(1)) => ops.push(Op::Link(path(1), path(3))),
+            "linkat" if inside(&path_at(0)) => ops.push(Op::Link(path_at(0), path_at(2))),
             "unlink" if inside(&path(0)) => ops.push(Op::Remove(path(0))),
-            "mkdir" | "rename" | "link" | "linkat" | "unlink" => {}
+            "unlinkat" if inside(&path_at(0)) => ops.push(Op::Remove(path_at(0))),
+            "mkdir" | "rename" | "link" | "linkat" | "unlink" | "unlinkat" => {}
             "fcntl" => {
                 let copy = args
                     .get(1)
