@@ -321,6 +321,12 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Takes the view apart: strides in bytes, where element (0, 0, ..) lies in the bytes, and the bytes. The heap of
+    /// variable-length elements is not among them.
+    pub fn into_parts(self) -> (Dtype, Shape, SmallVec<[i64; 4]>, u64, Data<'a>) {
+        (self.dtype, self.shape, self.strides, self.start, self.data)
+    }
+
     /// The same bytes under another dtype of the same item size: what a layer above knows the bytes to mean.
     ///
     /// # Errors
