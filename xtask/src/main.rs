@@ -1,4 +1,5 @@
-//! The project's tasks: `cargo xtask test`, `ci`, `fixtures`, `fuzz`, `bench`, `soak`, `sanitize`, `live`.
+//! The project's tasks: `cargo xtask test`, `ci`, `fixtures`, `fuzz`, `bench`, `soak`, `sanitize`, `live`,
+//! `python`.
 //!
 //! Everything that CI runs is a task here, so what runs there runs on a laptop. A task either does all that it
 //! says or fails with one line that names what is missing: nothing is skipped quietly.
@@ -9,6 +10,7 @@ mod fixtures;
 mod fuzz;
 mod live;
 mod machine;
+mod python;
 mod run;
 mod sanitize;
 mod soak;
@@ -21,7 +23,10 @@ const HELP: &str = "\
 cargo xtask TASK
 
   test [ARGS..]                 every test, with the real numpy, h5py, nengo and larpix-control in virtual
-                                environments made from pinned requirements; ARGS go to `cargo test`
+                                environments made from pinned requirements; ARGS go to `cargo test`; without any,
+                                the Python package as well
+  python [ARGS..]               the Python package, built, installed in an environment of its own and tested; ARGS
+                                go to pytest
   ci                            formatting, lints and docs with warnings as errors, fixtures, fuzz targets, tests
   fixtures [--check]            makes every fixture again, or tells whether they are what the scripts make
   fuzz [--seconds N] [TARGET..] runs fuzz targets (default: all of them, 60 s each)
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         "sanitize" => sanitize::main(rest),
         "soak" => soak::main(rest),
         "live" => live::main(rest),
+        "python" => python::main(rest),
         "oracle" => venv::print(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::run::{Result, cargo, read, root, shown, target};
-use crate::venv;
+use crate::{python, venv};
 
 /// Runs `cargo test --workspace --all-features ARGS`.
 pub(crate) fn main(args: &[String]) -> Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--all-features"]).args(args);
-    let count = with_oracles(&mut tests)?;
+    let mut count = with_oracles(&mut tests)?;
+    // Arguments choose among the tests in Rust.
+    if args.is_empty() {
+        count.join(python::tested(&[])?);
+    }
     println!("{}", count.summary());
     if count.success { Ok(()) } else { Err(format!("{}: not every test passed", shown(&tests))) }
 }
@@ -60,6 +64,14 @@ pub(crate) struct Count {
 }
 
 impl Count {
+    /// Adds what another run counted.
+    pub(crate) fn join(&mut self, other: Count) {
+        self.success &= other.success;
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+
     fn add(&mut self, line: &str) {
         if line.starts_with("soak:") {
             self.soak.push(line.trim().to_owned());
@@ -67,15 +79,16 @@ impl Count {
         if let Some(row) = line.strip_prefix("live:") {
             self.live.push(row.trim().to_owned());
         }
-        let Some(rest) = line.trim().strip_prefix("test result:") else { return };
-        for part in rest.split([';', '.']) {
+        let Some(rest) = closing(line.trim()) else { return };
+        for part in rest.split([';', '.', ',']) {
             let mut words = part.split_whitespace();
             let (Some(number), Some(what)) = (words.next(), words.next()) else { continue };
             let Ok(number) = number.parse::<u64>() else { continue };
             match what {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
-                "ignored" => self.ignored += number,
+                "error" | "errors" => self.failed += number,
+                "ignored" | "skipped" => self.ignored += number,
                 _ => {}
             }
         }
@@ -95,8 +108,20 @@ impl Count {
     }
 }
 
+/// What a closing line counts: `test result: ok. 1 passed; 0 failed` of cargo, `1 failed, 2 passed in 0.3s` of pytest.
+fn closing(line: &str) -> Option<&str> {
+    let pytest = || {
+        let (counts, time) = line.rsplit_once(" in ")?;
+        let seconds = time.split(' ').next()?.strip_suffix('s')?.parse::<f64>().is_ok();
+        let counted = counts.starts_with(|c: char| c.is_ascii_digit());
+        (seconds && counted && ["passed", "failed", "error"].iter().any(|w| counts.contains(w)))
+            .then_some(counts)
+    };
+    line.strip_prefix("test result:").or_else(pytest)
+}
+
 /// Runs a test command, passes its output on as it comes, and adds up its closing lines.
-fn counted(tests: &mut Command) -> Result<Count> {
+pub(crate) fn counted(tests: &mut Command) -> Result<Count> {
     let problem = |e: std::io::Error| e.to_string();
     let mut child = tests.stdout(Stdio::piped()).spawn().map_err(|e| format!("{}: {e}", shown(tests)))?;
     let mut count = Count::default();
@@ -128,5 +153,9 @@ mod tests {
         count.add("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.00s\n");
         count.add("test tests::other ... ok\n");
         assert_eq!((count.passed, count.failed, count.ignored), (13, 2, 3));
+        count.add("2 failed, 343 passed, 4 skipped, 1 error in 4.19s\n");
+        count.add("1 passed in 61.00s (0:01:01)\n");
+        count.add("12 messages passed in a moment\n");
+        assert_eq!((count.passed, count.failed, count.ignored), (357, 5, 7));
     }
 }

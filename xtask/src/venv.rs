@@ -83,6 +83,36 @@ pub(crate) fn current() -> Result<PathBuf> {
     current.python()
 }
 
+/// What the Python package is built and tested in.
+const PACKAGE: Oracle = Oracle {
+    name: "python",
+    variable: "",
+    directory: "python-venv",
+    requirements: "python/requirements.txt",
+    pythons: 11..=14,
+    check: "import maturin, pytest, numpy; print(f'numpy {numpy.__version__}, pytest {pytest.__version__}')",
+};
+
+/// The Python that the package is built and tested with, and what installs into its environment.
+pub(crate) fn package() -> Result<(PathBuf, Command)> {
+    let python = PACKAGE.python()?;
+    let (base, _) = PACKAGE.base()?;
+    let pip = pip(&base, &python);
+    Ok((python, pip))
+}
+
+/// `pip install` into an environment: its own, or where it has none that of the Python behind it.
+fn pip(base: &Path, python: &Path) -> Command {
+    let own = command(python).args(["-m", "pip", "--version"]).output();
+    let mut pip = command(if own.is_ok_and(|out| out.status.success()) { python } else { base });
+    pip.args(["-m", "pip"]);
+    if pip.get_program() == base {
+        pip.arg("--python").arg(python);
+    }
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    pip
+}
+
 /// `cargo xtask oracle`: prints shell lines that set the variables.
 pub(crate) fn print(_args: &[String]) -> Result<()> {
     for (variable, python) in all()? {
@@ -156,20 +186,15 @@ impl Oracle {
     fn make(&self, base: &Path, dir: &Path) -> Result<()> {
         let python = dir.join("bin/python");
         let plain = command(base).args(["-m", "venv"]).arg(dir).output();
-        let mut pip: Command;
-        if plain.is_ok_and(|out| out.status.success()) {
-            pip = command(&python);
-            pip.args(["-m", "pip"]);
-        } else {
+        if !plain.is_ok_and(|out| out.status.success()) {
             // Some systems ship Python without ensurepip: their own pip can install into another environment.
             remove_dir(dir)?;
             run(command(base).args(["-m", "venv", "--without-pip"]).arg(dir)).map_err(|why| {
                 format!("{why}; on Debian and Ubuntu `apt-get install python3-venv` brings what is missing")
             })?;
-            pip = command(base);
-            pip.args(["-m", "pip", "--python"]).arg(&python);
         }
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]);
+        let mut pip = pip(base, &python);
+        pip.arg("--only-binary=:all:");
         pip.arg("--requirement").arg(self.requirements);
         run(&mut pip).or_else(|why| {
             eprintln!("oracle: {why}; trying once more");
