@@ -157,12 +157,16 @@ def _savez(
         if key in arrays:
             raise ValueError(f"Cannot use un-named variables and keyword {key}")
         arrays[key] = np.asanyarray(value)
+    objects = any(a.dtype.hasobject for a in arrays.values())
+    if objects and not allow_pickle:
+        raise ValueError("Object arrays cannot be saved when allow_pickle=False")
+    # NumPy before 2.1 takes `allow_pickle` for the name of an array: it is not passed on.
     by_numpy = np.savez if gzip is None else np.savez_compressed
     if not _is_path(file):
-        by_numpy(file, *args, allow_pickle=allow_pickle, **kwds)
-    elif any(a.dtype.hasobject for a in arrays.values()):
+        by_numpy(file, *args, **kwds)
+    elif objects:
         made = _BytesIO()
-        by_numpy(made, *args, allow_pickle=allow_pickle, **kwds)
+        by_numpy(made, *args, **kwds)
         _replace(_named(file, ".npz"), made.getbuffer())
     else:
         _save(_named(file, ".npz"), list(arrays.items()), [], replace=True, gzip=gzip)

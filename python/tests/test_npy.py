@@ -48,6 +48,8 @@ def test_objects_are_the_callers_word(tmp_path):
     for write, name in ((npy.save, "o.npy"), (npy.savez, "o.npz")):
         write(tmp_path / name, objects)
     with pytest.raises(ValueError, match="allow_pickle"):
+        npy.savez(tmp_path / "p.npz", objects, allow_pickle=False)
+    with pytest.raises(ValueError, match="allow_pickle"):
         npy.load(tmp_path / "o.npy")
     assert npy.load(tmp_path / "o.npy", allow_pickle=True).tolist() == [1, None, "x"]
     with pytest.raises(ValueError, match="allow_pickle"):
