@@ -268,9 +268,27 @@ pub enum LinkTo {
     },
 }
 
+/// A filter that chunks go through, by its registered number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkFilter {
+    /// Registered number.
+    pub id: u16,
+    /// Name, where stored.
+    pub name: Option<String>,
+    /// Whether writing goes on without it when it fails for a chunk.
+    pub optional: bool,
+    /// Its parameters.
+    pub values: Vec<u32>,
+}
+
 /// How an array is to be stored; a format that lacks what is asked for refuses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ArrayOptions {
+    /// Filters by number, first to last. What the fields below ask for is put where it belongs among them; a
+    /// compression takes the place of those that are there. Parameters that describe the elements may be left out.
+    pub filters: Vec<ChunkFilter>,
+    /// Whether filters may round elements that they cannot keep; otherwise those are stored as they are.
+    pub rounded: bool,
     /// Deflate level 1 to 9; 0 stores without compression in deflate's wrapping.
     pub deflate: Option<u32>,
     /// LZF compression, instead of deflate.
@@ -305,6 +323,7 @@ impl ArrayOptions {
     /// What is asked for beyond deflate, if anything: only HDF5 has it.
     pub fn beyond_deflate(&self) -> Option<&'static str> {
         let asked = [
+            (!self.filters.is_empty(), "filters by number"),
             (self.shuffle, "shuffle"),
             (self.chunks.is_some() || self.layout == ArrayLayout::Chunked, "chunks"),
             (self.lzf, "LZF compression"),
@@ -327,10 +346,10 @@ impl ArrayOptions {
 
     /// Whether bytes are changed on their way into the file.
     pub fn is_filtered(&self) -> bool {
-        self.is_compressed() || self.shuffle || self.fletcher32
+        !self.filters.is_empty() || self.is_compressed() || self.shuffle || self.fletcher32
     }
 
-    /// Whether bytes are compressed by anything.
+    /// Whether a compression is asked for by name.
     pub fn is_compressed(&self) -> bool {
         self.deflate.is_some() || self.lzf || self.lz4 || self.zstd.is_some() || self.bzip2.is_some()
     }

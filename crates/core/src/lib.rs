@@ -26,7 +26,9 @@ pub mod value;
 pub mod view;
 pub mod walk;
 
-pub use container::{ArrayLayout, ArrayOptions, Container, ContainerWriter, LinkTo, Node, NodeKind};
+pub use container::{
+    ArrayLayout, ArrayOptions, ChunkFilter, Container, ContainerWriter, LinkTo, Node, NodeKind,
+};
 pub use dtype::{ByteOrder, Dtype, Element};
 pub use error::{Error, Kind, Result, ResultExt};
 pub use limits::{Limits, Reservation};

@@ -82,3 +82,25 @@ pub fn run_python(python: &Path, script: &str, args: &[&std::ffi::OsStr]) -> Str
         Err(e) => panic!("cannot run {}: {e}", python.display()),
     }
 }
+
+/// The same options with their filters by name: what is asked for, of what a file says.
+///
+/// # Panics
+/// For filters that have no name in the options.
+#[expect(clippy::panic, reason = "a test helper: the panic is the failure report")]
+pub fn filters_by_name(mut options: crate::ArrayOptions) -> crate::ArrayOptions {
+    for f in std::mem::take(&mut options.filters) {
+        let first = f.values.first().copied();
+        match f.id {
+            1 => options.deflate = first,
+            2 => options.shuffle = true,
+            3 => options.fletcher32 = true,
+            307 => options.bzip2 = first,
+            32000 => options.lzf = true,
+            32004 => options.lz4 = true,
+            32015 => options.zstd = first,
+            id => panic!("filter {id} has no name"),
+        }
+    }
+    options
+}

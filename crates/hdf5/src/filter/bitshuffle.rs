@@ -25,6 +25,36 @@ enum Packing {
     Zstd,
 }
 
+/// What the parameters say.
+struct Form {
+    /// Bytes of an element.
+    size: usize,
+    /// Elements of a block; 0 where the writer did not choose.
+    block: usize,
+    packing: Packing,
+}
+
+impl Form {
+    fn parse(values: &[u32]) -> Result<Form> {
+        let size = match values.get(2) {
+            Some(&n) if n > 0 => n as usize,
+            _ => return Err(Error::invalid("bitshuffle filter without an element size")),
+        };
+        let packing = match values.get(4) {
+            None | Some(0) => Packing::None,
+            Some(2) => Packing::Lz4,
+            Some(3) => Packing::Zstd,
+            Some(n) => return Err(Error::unsupported(format!("bitshuffle with packing {n}"))),
+        };
+        Ok(Form { size, block: values.get(3).map_or(0, |&n| n as usize), packing })
+    }
+}
+
+/// Elements of a block, unless the writer chose.
+fn usual_block(size: usize) -> usize {
+    (BLOCK / size / 8 * 8).max(LEAST)
+}
+
 /// Undoes the packing and the transposition.
 pub(super) fn undo<'a>(
     values: &[u32],
@@ -32,26 +62,16 @@ pub(super) fn undo<'a>(
     room: Room,
     limits: &Limits,
 ) -> Result<Cow<'a, [u8]>> {
-    let size = match values.get(2) {
-        Some(&n) if n > 0 => n as usize,
-        _ => return Err(Error::invalid("bitshuffle filter without an element size")),
-    };
-    let packing = match values.get(4) {
-        None | Some(0) => Packing::None,
-        Some(2) => Packing::Lz4,
-        Some(3) => Packing::Zstd,
-        Some(n) => return Err(Error::unsupported(format!("bitshuffle with packing {n}"))),
-    };
+    let Form { size, block, packing } = Form::parse(values)?;
     let short = || Error::invalid(format!("bitshuffle chunk of {} bytes ends early", bytes.len()));
-    let (mut rest, mut block, mut total) =
-        (&*bytes, values.get(3).map_or(0, |&n| n as usize), bytes.len() as u64);
+    let (mut rest, mut block, mut total) = (&*bytes, block, bytes.len() as u64);
     if packing != Packing::None {
         let (said, after) = rest.split_first_chunk::<8>().ok_or_else(short)?;
         let (bytes, after) = after.split_first_chunk::<4>().ok_or_else(short)?;
         (rest, block, total) = (after, u32::from_be_bytes(*bytes) as usize / size, u64::from_be_bytes(*said));
     }
     if block == 0 {
-        block = (BLOCK / size / 8 * 8).max(LEAST);
+        block = usual_block(size);
     }
     if block % 8 != 0 || total % size as u64 != 0 {
         return Err(Error::invalid(format!(
@@ -95,6 +115,43 @@ pub(super) fn undo<'a>(
     Ok(Cow::Owned(out))
 }
 
+/// Transposes the bits of blocks, and packs these as the parameters say.
+pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let Form { size, block, packing } = Form::parse(values)?;
+    let block = if block == 0 { usual_block(size) } else { block };
+    let whole = block.checked_mul(size).and_then(|n| u32::try_from(n).ok());
+    let (Some(whole), true) = (whole, block.is_multiple_of(8) && bytes.len().is_multiple_of(size)) else {
+        return Err(Error::unsupported(format!(
+            "bitshuffle of {} bytes by blocks of {block} elements of {size} bytes",
+            bytes.len()
+        )));
+    };
+    let group = size.saturating_mul(8);
+    let (elements, tail) = bytes.split_at(bytes.len() / group * group);
+    let mut out = Vec::with_capacity(bytes.len());
+    if packing != Packing::None {
+        out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        out.extend_from_slice(&whole.to_be_bytes());
+    }
+    let mut rows = vec![0; elements.len().min(whole as usize)];
+    for block in elements.chunks(whole as usize) {
+        let rows = rows.get_mut(..block.len()).unwrap_or_default();
+        transpose::shuffle_bits(size, block, rows);
+        let packed = match packing {
+            Packing::None => {
+                out.extend_from_slice(rows);
+                continue;
+            }
+            Packing::Lz4 => lz4::pack(rows),
+            Packing::Zstd => zstd::frame(rows)?,
+        };
+        out.extend_from_slice(&u32::try_from(packed.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(&packed);
+    }
+    out.extend_from_slice(tail);
+    Ok(Some(out))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,12 +178,15 @@ mod tests {
             assert!(run(&[0, 5, 1, 0, 2], &packed[..n], 18).is_err(), "{n}");
         }
         assert!(run(&[0, 5, 1, 0, 2], &packed, 17).is_err());
+        assert_eq!(apply(&[0, 5, 1, 8], &plain).unwrap().unwrap(), chunk);
+        assert_eq!(apply(&[0, 5, 1, 8, 2], &plain).unwrap().unwrap(), packed);
     }
 
     #[test]
     fn parameters_that_cannot_be() {
         for values in [&[0, 5][..], &[0, 5, 0], &[0, 5, 1, 7], &[0, 5, 4], &[0, 5, 1, 8, 9]] {
             assert!(run(values, &[0; 18], 18).is_err(), "{values:?}");
+            assert!(apply(values, &[0; 18]).is_err(), "{values:?}");
         }
     }
 }

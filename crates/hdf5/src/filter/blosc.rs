@@ -1,10 +1,15 @@
 //! Filter 32001, Blosc: each chunk is one chunk of Blosc 1.
 //!
+//! Parameters: two versions, the bytes of an element, those of a chunk, the level, the shuffle (0 none, 1 bytes, 2 bits)
+//! and the codec (0 blosclz, 1 LZ4, 2 LZ4HC, 3 Snappy, 4 zlib, 5 Zstandard). Readers go by the chunk alone. There is no
+//! encoder of blosclz and LZ4HC here: such chunks are written as LZ4, which every reader of the filter reads.
+//!
 //! Source: the registered filter's documentation; measured on hdf5plugin 7.1 (C-Blosc 1.21).
 
 use super::Room;
 use super::codec::blosc::Chunk;
-use hyperslab_core::{Limits, Result};
+use super::codec::blosc_pack::{Order, Packing, Wanted};
+use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
 /// Undoes the packing.
@@ -18,6 +23,27 @@ pub(super) fn undo<'a>(
     let mut out = room.zeroed(chunk.len as u64, limits)?;
     chunk.decode(&mut out, limits)?;
     Ok(Cow::Owned(out))
+}
+
+/// Packs bytes into one chunk.
+pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let order = match values.get(5) {
+        Some(0) => Order::AsIs,
+        None | Some(1) => Order::Bytes,
+        Some(2) => Order::Bits,
+        Some(n) => return Err(Error::unsupported(format!("Blosc with shuffle {n}"))),
+    };
+    let packing = match values.get(6) {
+        None | Some(0..=2) => Packing::Lz4,
+        Some(3) => Packing::Snappy,
+        Some(4) => Packing::Zlib,
+        Some(5) => Packing::Zstd,
+        Some(n) => return Err(Error::unsupported(format!("Blosc with codec {n}"))),
+    };
+    // Longer elements are taken for bytes.
+    let item = values.get(2).and_then(|&n| u8::try_from(n).ok()).unwrap_or(1).max(1);
+    let level = values.get(4).copied().unwrap_or(5);
+    Wanted { item, order, packing, level }.chunk(bytes).map(Some)
 }
 
 #[cfg(test)]
@@ -55,5 +81,25 @@ mod tests {
         assert!(run(&whole, 3).is_err());
         assert!(run(&chunk(0xb1, 2, 4, &body), 4).is_err());
         assert!(run(&chunk(0x31, 2, 4, &[200, 0, 0, 0]), 4).is_err());
+    }
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        let plain: Vec<u8> = (0..10_000u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
+        for codec in 0..6 {
+            for shuffle in 0..3 {
+                for values in
+                    [vec![2, 2, 4, 40_000, 5, shuffle, codec], vec![2, 2, 1000, 0, 9, shuffle, codec]]
+                {
+                    let packed = apply(&values, &plain).unwrap().unwrap();
+                    assert!(packed.len() < 30_000);
+                    assert_eq!(run(&packed, 40_000).unwrap(), plain);
+                }
+            }
+        }
+        assert!(apply(&[], &plain).is_ok());
+        for values in [[2, 2, 4, 40_000, 5, 3, 0], [2, 2, 4, 40_000, 5, 1, 6]] {
+            assert_eq!(apply(&values, &plain).unwrap_err().kind(), hyperslab_core::Kind::Unsupported);
+        }
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn undo<'a>(
 pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let level = values.first().copied().unwrap_or(9);
     if !(1..=9).contains(&level) {
-        return Err(Error::usage(format!("bzip2 level {level} (possible: 1 to 9)")));
+        return Err(Error::unsupported(format!("bzip2 level {level} (possible: 1 to 9)")));
     }
     let mut encoder = BzEncoder::new(Vec::new(), Compression::new(level));
     let packed = encoder.write_all(bytes).and_then(|()| encoder.finish());

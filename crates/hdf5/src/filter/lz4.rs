@@ -52,7 +52,7 @@ pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
     out.extend_from_slice(&u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
     for block in bytes.chunks(size) {
-        let packed = lz4_flex::block::compress(block);
+        let packed = lz4::pack(block);
         let stored = if packed.len() < block.len() { &packed[..] } else { block };
         out.extend_from_slice(&u32::try_from(stored.len()).unwrap_or(u32::MAX).to_be_bytes());
         out.extend_from_slice(stored);

@@ -8,6 +8,7 @@ mod blosc;
 mod blosc2;
 mod bzip2;
 mod codec;
+mod complete;
 pub mod deflate;
 pub mod fletcher32;
 mod lz4;
@@ -20,7 +21,9 @@ pub mod shuffle;
 mod szip;
 mod zstd;
 
-pub use registered::built_in_filters;
+pub use complete::forget_elements;
+pub(crate) use complete::{Chunked, complete};
+pub use registered::{built_in_filters, registered_name};
 pub use registry::{Decoder, Registry};
 
 use crate::format::message::filter_pipeline::Filter;
@@ -33,12 +36,22 @@ pub const DEFLATE: u16 = 1;
 pub const SHUFFLE: u16 = 2;
 /// The number of the checksum.
 pub const FLETCHER32: u16 = 3;
+/// The number of szip.
+pub const SZIP: u16 = 4;
+/// The number of the n-bit filter.
+pub const NBIT: u16 = 5;
+/// The number of the scale-offset filter.
+pub const SCALE_OFFSET: u16 = 6;
 /// The number of bzip2.
 pub const BZIP2: u16 = 307;
 /// The number of LZF.
 pub const LZF: u16 = 32000;
+/// The number of Blosc.
+pub const BLOSC: u16 = 32001;
 /// The number of LZ4.
 pub const LZ4: u16 = 32004;
+/// The number of bitshuffle.
+pub const BITSHUFFLE: u16 = 32008;
 /// The number of Zstandard.
 pub const ZSTD: u16 = 32015;
 
@@ -112,15 +125,27 @@ fn greatest(id: u16, n: u64) -> u64 {
 
 /// Applies a pipeline, first filter first; the mask has a bit for each filter that was passed over.
 ///
-/// LZF that does not make a chunk smaller is passed over where it is optional, as it is where this crate asks for it.
+/// LZF and szip that do not make a chunk smaller are passed over where they are optional, as they are where this crate
+/// asks for them. Elements that scale-offset would round are stored with all their bits.
 ///
 /// # Errors
-/// `Unsupported` for a filter that is not written, or that cannot do without what it did not reach; `Usage` for
-/// parameters that it lacks.
-pub fn encode(filters: &[Filter], mut bytes: Vec<u8>) -> Result<(Vec<u8>, u32)> {
+/// `Unsupported` for a filter that is not written, that cannot do without what it did not reach, or that has parameters
+/// of other elements; `Usage` for parameters that it lacks.
+pub fn encode(filters: &[Filter], bytes: Vec<u8>) -> Result<(Vec<u8>, u32)> {
+    encode_with(filters, bytes, false)
+}
+
+/// The same; `rounded` where filters may round elements.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_with(filters: &[Filter], mut bytes: Vec<u8>, rounded: bool) -> Result<(Vec<u8>, u32)> {
     let mut mask = 0;
     for (i, filter) in filters.iter().enumerate() {
-        let apply = encoder(filter)?;
+        let apply = match encoder(filter)? {
+            _ if filter.id == SCALE_OFFSET && !rounded => scale_offset::apply_exactly,
+            apply => apply,
+        };
         match apply(&filter.values, &bytes)? {
             Some(out) => bytes = out,
             None if filter.optional => mask |= 1u32.checked_shl(i as u32).unwrap_or(0),
@@ -139,14 +164,18 @@ pub fn encode(filters: &[Filter], mut bytes: Vec<u8>) -> Result<(Vec<u8>, u32)> 
 /// # Errors
 /// `Unsupported` for a filter that is not written.
 pub(crate) fn encoder(filter: &Filter) -> Result<Apply> {
-    registered::find(filter.id)
-        .and_then(|r| r.apply)
-        .ok_or_else(|| Error::unsupported(format!("filter {} ({}) is not written", filter.id, name(filter))))
+    registered::find(filter.id).and_then(|r| r.apply).ok_or_else(|| {
+        Error::unsupported(format!("{} is not written", Registry::BUILT_IN.number_and_name(filter)))
+    })
 }
 
 fn apply_deflate(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let mut out = Vec::new();
-    deflate::deflate(bytes, values.first().copied().unwrap_or(6), &mut out)?;
+    let level = values.first().copied().unwrap_or(6);
+    if level > 9 {
+        return Err(Error::unsupported(format!("deflate at level {level}")));
+    }
+    deflate::deflate(bytes, level, &mut out)?;
     // Also where that is longer: libhdf5 never passes deflate over. When it writes over a chunk for which the filter was
     // passed over, and the new bytes are as many as the old ones, it forgets to say that they are compressed.
     Ok(Some(out))
@@ -191,9 +220,28 @@ mod tests {
             assert_eq!(&*back, noise);
             assert_eq!(encode(&[filter(false)], noise.clone()).is_err(), passed == 1);
         }
-        let blosc = Filter { id: 32001, name: None, optional: true, values: vec![] };
+        let blosc = Filter { id: 32026, name: None, optional: true, values: vec![] };
         let e = encode(&[blosc], noise).unwrap_err();
-        assert_eq!(e.message(), "filter 32001 (blosc) is not written");
+        assert_eq!(e.message(), "filter 32026 (blosc2) is not written");
+    }
+
+    #[test]
+    fn nothing_is_rounded_unless_it_may_be() {
+        let plain = [1.25f64, 2.5, 3.128].map(f64::to_le_bytes).concat();
+        let scaled = |digits| {
+            let mut values = vec![0, digits, 3, 1, 8, 0, 0, 0];
+            values.resize(20, 0);
+            [Filter { id: SCALE_OFFSET, name: None, optional: true, values }]
+        };
+        let back = |bytes| decode(&scaled(1), 0, Cow::Owned(bytes), 24, &Limits::default()).unwrap();
+        let exactly = |digits, bytes: &[u8]| encode(&scaled(digits), bytes.to_vec()).unwrap().0;
+        assert!(exactly(3, &plain).len() < 30);
+        assert_eq!(exactly(1, &plain).len(), 21 + 24);
+        assert_eq!(*back(exactly(1, &plain)), plain);
+        let rounded = back(encode_with(&scaled(1), plain.clone(), true).unwrap().0);
+        assert_ne!(*rounded, plain);
+        // What was rounded once is kept.
+        assert!(exactly(1, &rounded).len() < 30);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! Source: HDF5 File Format Specification 3.0, section IV.A.2.l; measured on libhdf5 1.10 to 2.0.
 
 use super::Room;
-use super::codec::bits::Bits;
+use super::codec::bits::{Bits, Sink};
 use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
@@ -28,6 +28,33 @@ enum Part {
     Repeated { at: usize, count: usize, size: usize, parts: Vec<Part> },
 }
 
+/// What the parameters say.
+struct Form {
+    part: Part,
+    /// Bytes of an element, which are not 0.
+    size: usize,
+    /// Elements of a chunk.
+    count: u32,
+}
+
+impl Form {
+    /// `None` where nothing is packed.
+    fn parse(values: &[u32], limits: &Limits) -> Result<Option<Form>> {
+        let Some((&[said, untouched, count], description)) = values.split_first_chunk::<FIXED>() else {
+            return Err(Error::invalid(format!("{} parameters where {FIXED} belong at least", values.len())));
+        };
+        if said as usize != values.len() {
+            return Err(Error::invalid(format!("{} parameters where {said} are announced", values.len())));
+        }
+        if untouched != 0 {
+            return Ok(None);
+        }
+        let mut words = Words { left: description, lost: false, limits };
+        let (part, size) = words.element(0, 0)?;
+        Ok(Some(Form { part, size, count }))
+    }
+}
+
 /// Undoes the packing.
 pub(super) fn undo<'a>(
     values: &[u32],
@@ -35,17 +62,7 @@ pub(super) fn undo<'a>(
     room: Room,
     limits: &Limits,
 ) -> Result<Cow<'a, [u8]>> {
-    let Some((&[said, untouched, count], description)) = values.split_first_chunk::<FIXED>() else {
-        return Err(Error::invalid(format!("{} parameters where {FIXED} belong at least", values.len())));
-    };
-    if said as usize != values.len() {
-        return Err(Error::invalid(format!("{} parameters where {said} are announced", values.len())));
-    }
-    if untouched != 0 {
-        return Ok(bytes);
-    }
-    let mut words = Words { left: description, lost: false, limits };
-    let (part, size) = words.element(0, 0)?;
+    let Some(Form { part, size, count }) = Form::parse(values, limits)? else { return Ok(bytes) };
     let len = u64::from(count).saturating_mul(size as u64);
     let mut out = room.zeroed(len, limits)?;
     let mut bits = Bits::new(&bytes);
@@ -57,7 +74,46 @@ pub(super) fn undo<'a>(
     Ok(Cow::Owned(out))
 }
 
+/// Packs elements.
+pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let Some(Form { part, size, count }) = Form::parse(values, &Limits::default())? else {
+        return Ok(Some(bytes.to_vec()));
+    };
+    if bytes.len() as u64 != u64::from(count).saturating_mul(size as u64) {
+        return Err(Error::unsupported(format!(
+            "n-bit parameters for {count} elements of {size} bytes, where {} bytes are packed",
+            bytes.len()
+        )));
+    }
+    let mut bits = Sink::default();
+    for element in bytes.chunks_exact(size) {
+        part.write(&mut bits, element).ok_or_else(|| Error::invalid("n-bit element out of bounds"))?;
+    }
+    // The byte after the last bit is there with libhdf5 even if it has no bits.
+    bits.put(0, 1);
+    Ok(Some(bits.finish()))
+}
+
 impl Part {
+    /// Writes one, whose parts are counted from the start of `from`.
+    fn write(&self, bits: &mut Sink, from: &[u8]) -> Option<()> {
+        match self {
+            &Part::Atom { at, size, big, precision, offset } => {
+                put_atom(bits, from.get(at..at.checked_add(size)?)?, big, precision, offset);
+            }
+            &Part::Bytes { at, len } => {
+                from.get(at..at.checked_add(len)?)?.iter().for_each(|&b| bits.put(b.into(), 8));
+            }
+            Part::Repeated { at, count, size, parts } => {
+                let whole = count.checked_mul(*size)?;
+                for one in from.get(*at..at.checked_add(whole)?)?.chunks_exact(*size) {
+                    parts.iter().try_for_each(|p| p.write(bits, one))?;
+                }
+            }
+        }
+        Some(())
+    }
+
     /// Reads one into `out`, whose parts are counted from its start; `None` when there are no bits left.
     fn read(&self, bits: &mut Bits<'_>, out: &mut [u8]) -> Option<()> {
         match self {
@@ -106,6 +162,21 @@ fn atom(bits: &mut Bits<'_>, out: &mut [u8], big: bool, precision: u32, offset: 
     }
     if big {
         out.reverse();
+    }
+}
+
+/// Writes a number from its highest bit down.
+#[inline]
+fn put_atom(bits: &mut Sink, from: &[u8], big: bool, precision: u32, offset: u32) {
+    let byte = |k: usize| from.get(if big { from.len() - 1 - k } else { k }).copied().unwrap_or(0);
+    if from.len() <= 8 {
+        let value = (0..from.len()).rev().fold(0u64, |v, k| (v << 8) | u64::from(byte(k)));
+        return bits.put(value >> offset, precision);
+    }
+    let end = precision + offset;
+    for k in (offset / 8..end.div_ceil(8)).rev() {
+        let (low, high) = ((k * 8).max(offset), (k * 8 + 8).min(end));
+        bits.put(u64::from(byte(k as usize)) >> (low - k * 8), high - low);
     }
 }
 
@@ -195,10 +266,20 @@ impl Words<'_> {
 mod tests {
     use super::*;
 
-    fn run(description: &[u32], count: u32, bytes: &[u8], n: u64) -> Result<Vec<u8>> {
+    fn values(description: &[u32], count: u32) -> Vec<u32> {
         let mut values = vec![3 + description.len() as u32, 0, count];
         values.extend(description);
-        undo(&values, Cow::Borrowed(bytes), Room::exactly(n), &Limits::default()).map(Cow::into_owned)
+        values
+    }
+
+    /// What comes out; packed again, it is what went in.
+    fn run(description: &[u32], count: u32, bytes: &[u8], n: u64) -> Result<Vec<u8>> {
+        let values = values(description, count);
+        let out = undo(&values, Cow::Borrowed(bytes), Room::exactly(n), &Limits::default())?.into_owned();
+        let again = apply(&values, &out).unwrap().unwrap();
+        let back = undo(&values, Cow::Owned(again), Room::exactly(n), &Limits::default()).unwrap();
+        assert_eq!(*back, out);
+        Ok(out)
     }
 
     #[test]
@@ -245,5 +326,9 @@ mod tests {
         assert!(run(&[3, 4, 1, 3, 1, 2, 0, 8, 0], 1, &[0; 8], 4).is_err());
         let deep: Vec<u32> = [2, 8].into_iter().cycle().take(20_000).collect();
         assert!(run(&deep, 1, &[0; 8], 8).is_err());
+        // Parameters for others than there are.
+        assert!(apply(&values(&atom, 3), &[0; 4]).is_err());
+        assert!(apply(&values(&deep, 1), &[0; 8]).is_err());
+        assert!(apply(&[], &[0; 8]).is_err());
     }
 }

@@ -32,22 +32,22 @@ static ALL: &[Registered] = &[
     both_ways(1, "deflate", super::undo_deflate, super::apply_deflate),
     both_ways(2, "shuffle", shuffle::undo, shuffle::apply),
     both_ways(3, "fletcher32", fletcher32::undo, fletcher32::apply),
-    built_in(4, "szip", szip::undo),
-    built_in(5, "nbit", nbit::undo),
-    built_in(6, "scaleoffset", scale_offset::undo),
+    both_ways(4, "szip", szip::undo, szip::apply),
+    both_ways(5, "nbit", nbit::undo, nbit::apply),
+    both_ways(6, "scaleoffset", scale_offset::undo, scale_offset::apply),
     named(257, "hzip"),
     named(258, "fpzip"),
     named(305, "lzo"),
     both_ways(307, "bzip2", bzip2::undo, bzip2::apply),
     both_ways(32000, "lzf", lzf::undo, lzf::apply),
-    built_in(32001, "blosc", blosc::undo),
+    both_ways(32001, "blosc", blosc::undo, blosc::apply),
     named(32002, "mafisc"),
     named(32003, "snappy"),
     both_ways(32004, "lz4", lz4::undo, lz4::apply),
     named(32005, "apax"),
     named(32006, "cbf"),
     named(32007, "jpeg-xr"),
-    built_in(32008, "bitshuffle", bitshuffle::undo),
+    both_ways(32008, "bitshuffle", bitshuffle::undo, bitshuffle::apply),
     named(32009, "spdp"),
     named(32010, "lpc-rice"),
     named(32011, "ccsds-123"),
@@ -75,6 +75,11 @@ static ALL: &[Registered] = &[
 /// Numbers and names of the filters that are built in.
 pub fn built_in_filters() -> impl Iterator<Item = (u16, &'static str)> {
     ALL.iter().filter(|r| r.undo.is_some()).map(|r| (r.id, r.name))
+}
+
+/// The name of a registered number.
+pub fn registered_name(id: u16) -> Option<&'static str> {
+    find(id).map(|r| r.name)
 }
 
 /// The filter with a number.

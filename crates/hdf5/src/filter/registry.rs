@@ -141,11 +141,15 @@ impl Registry {
         }
     }
 
-    fn unsupported(&self, filter: &Filter) -> Error {
+    /// A filter in messages.
+    pub(super) fn number_and_name(&self, filter: &Filter) -> String {
         let name = self.name(filter);
         let number = format!("filter {}", filter.id);
-        let which = if name == number { number } else { format!("{number} ({name})") };
-        Error::unsupported(format!("{which} is not built in"))
+        if name == number { number } else { format!("{number} ({name})") }
+    }
+
+    fn unsupported(&self, filter: &Filter) -> Error {
+        Error::unsupported(format!("{} is not built in", self.number_and_name(filter)))
             .hint("a program can register a decoder with File::with_filters")
     }
 }

@@ -7,12 +7,15 @@
 //! are integers that are divided by a power of ten. The values come out with the bits that libhdf5 gives them, so the
 //! arithmetic is done in the element's own precision and in libhdf5's order.
 //!
+//! Where elements are written, too few bits are never taken, and floats without a distance (NaN, infinity, too far from
+//! each other) are stored as they are; libhdf5 loses them.
+//!
 //! The parameters say what the chunk's elements are; the type of the dataset is not looked at.
 //!
 //! Source: HDF5 File Format Specification 3.0, section IV.A.2.l; measured on libhdf5 1.10 to 2.0.
 
 use super::Room;
-use super::codec::bits::Bits;
+use super::codec::bits::{Bits, Sink};
 use hyperslab_core::{Error, Limits, Result};
 use std::borrow::Cow;
 
@@ -27,6 +30,7 @@ struct Elements {
     factor: i32,
     count: u64,
     float: bool,
+    signed: bool,
     /// Bytes of an element: 1, 2, 4 or 8.
     size: u8,
     big: bool,
@@ -101,6 +105,140 @@ pub(super) fn undo<'a>(
     Ok(Cow::Owned(out))
 }
 
+/// Packs elements, which may be rounded.
+pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    pack(values, bytes, false).map(Some)
+}
+
+/// Packs elements; where that would round any of them, all bits of all of them.
+pub(super) fn apply_exactly(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let packed = pack(values, bytes, false)?;
+    let room = Room { expected: bytes.len() as u64, most: bytes.len() as u64 };
+    let back = undo(values, Cow::Borrowed(&packed), room, &Limits::default())?;
+    if *back == *bytes { Ok(Some(packed)) } else { pack(values, bytes, true).map(Some) }
+}
+
+/// Packs elements, `plain` with all their bits.
+fn pack(values: &[u32], bytes: &[u8], plain: bool) -> Result<Vec<u8>> {
+    let e = Elements::parse(values)?;
+    let (size, width) = (usize::from(e.size), u32::from(e.size) * 8);
+    if bytes.len() as u64 != e.count.saturating_mul(e.size.into()) {
+        return Err(Error::unsupported(format!(
+            "scale-offset parameters for {} elements of {size} bytes, where {} bytes are packed",
+            e.count,
+            bytes.len()
+        )));
+    }
+    if !e.float && u32::try_from(e.factor).is_ok_and(|bits| bits == width) {
+        return Ok(bytes.to_vec());
+    }
+    let elements = bytes.chunks_exact(size).map(|b| {
+        let fold = |v: u64, b: &u8| (v << 8) | u64::from(*b);
+        if e.big { b.iter().fold(0, fold) } else { b.iter().rev().fold(0, fold) }
+    });
+    let packed = match (e.float, e.size) {
+        _ if plain => None,
+        (false, _) => e.integers(elements.clone(), width),
+        (true, 4) => {
+            let values = elements.clone().map(|v| f32::from_bits(v as u32));
+            let fill = e.fill.map(|v| f32::from_bits(v as u32));
+            singles(values, fill, e.factor)
+        }
+        (true, 8) => doubles(elements.clone().map(f64::from_bits), e.fill.map(f64::from_bits), e.factor),
+        (true, _) => return Err(Error::unsupported(format!("scale-offset floats of {size} bytes"))),
+    };
+    let (bits, minimum, distances) = packed.unwrap_or((width, 0, elements.collect()));
+    let mut out = Vec::with_capacity(HEADER + bytes.len());
+    out.extend_from_slice(&bits.to_le_bytes());
+    out.push(8);
+    out.extend_from_slice(&minimum.to_le_bytes());
+    out.resize(HEADER, 0);
+    if bits == width {
+        // As they are, in the order of little-endian machines.
+        distances.iter().for_each(|d| out.extend_from_slice(d.to_le_bytes().get(..size).unwrap_or_default()));
+        return Ok(out);
+    }
+    let mut sink = Sink::behind(out);
+    distances.iter().for_each(|&d| sink.put(d, bits));
+    // The byte after the last bit is there with libhdf5 even if it has no bits.
+    sink.put(0, 1);
+    Ok(sink.finish())
+}
+
+/// Bits of a distance, the minimum, and the distances; `None` where elements are stored as they are.
+type Distances = Option<(u32, u64, Vec<u64>)>;
+
+/// Bits that hold distances of up to `span`, and the one that stands for the fill value where there is one.
+fn bits_for(span: u64, filled: bool) -> Option<u32> {
+    let most = span.checked_add(filled.into())?;
+    Some(64 - most.leading_zeros())
+}
+
+impl Elements {
+    fn integers(&self, elements: impl Iterator<Item = u64> + Clone, width: u32) -> Distances {
+        let mask = u64::MAX >> (64 - width);
+        let fill = self.fill.map(|f| f & mask);
+        // Numbers of either sign in the order of unsigned ones.
+        let flip = if self.signed { 1u64 << (width - 1) } else { 0 };
+        let others = elements.clone().filter(|v| Some(*v) != fill).map(|v| v ^ flip);
+        let (least, most) = (others.clone().min(), others.max());
+        let (least, most) = (least.unwrap_or(flip), most.unwrap_or(flip));
+        // The writer may have wanted more bits than are needed; fewer would lose something.
+        let wanted = u32::try_from(self.factor).unwrap_or(0);
+        let bits = bits_for(most - least, fill.is_some())?.max(wanted);
+        if bits >= width {
+            return None;
+        }
+        let all = (1u64 << bits) - 1;
+        let distance = |v: u64| if Some(v) == fill { all } else { (v ^ flip).wrapping_sub(least) };
+        let minimum = least ^ flip;
+        let negative = self.signed && minimum & flip != 0;
+        let minimum = if negative { minimum | !mask } else { minimum };
+        Some((bits, minimum, elements.map(distance).collect()))
+    }
+}
+
+/// Distances of floats in steps of a power of ten; one function for each precision, which the arithmetic has too.
+macro_rules! floats {
+    ($name:ident, $float:ty, $bits:ty) => {
+        fn $name(
+            elements: impl Iterator<Item = $float> + Clone,
+            fill: Option<$float>,
+            digits: i32,
+        ) -> Distances {
+            let width = <$bits>::BITS;
+            let digits = digits as $float;
+            let ten: $float = 10.0;
+            let scale = ten.powf(digits);
+            // libhdf5 takes what is less than a step away for the fill value, also what it had rounded to there itself.
+            let is_fill = |v: $float| fill.is_some_and(|f| v.to_bits() == f.to_bits());
+            if elements.clone().any(<$float>::is_nan) {
+                return None;
+            }
+            let others = elements.clone().filter(|v| !is_fill(*v));
+            let least = others.clone().reduce(<$float>::min).unwrap_or(0.0);
+            let most = others.reduce(<$float>::max).unwrap_or(0.0);
+            let step = |v: $float| (v * scale - least * scale).round();
+            let span = step(most);
+            // Beyond, libhdf5's own numbers end; what is not finite goes there too.
+            let end = (2.0 as $float).powi(width as i32 - 1);
+            if !(scale.is_finite() && scale > 0.0 && span < end) {
+                return None;
+            }
+            let bits = bits_for(span as u64, fill.is_some())?;
+            if bits >= width {
+                return None;
+            }
+            let all = (1u64 << bits) - 1;
+            let distance = |v: $float| if is_fill(v) { all } else { step(v) as u64 };
+            Some((bits, least.to_bits().into(), elements.map(distance).collect()))
+        }
+    };
+}
+
+floats!(singles, f32, u32);
+floats!(doubles, f64, u64);
+
 /// The number of bits and the minimum.
 fn parse_header(header: &[u8]) -> (u32, u64) {
     let word = |from: usize, n: usize| {
@@ -148,7 +286,7 @@ fn put<T, const N: usize>(
 
 impl Elements {
     fn parse(values: &[u32]) -> Result<Elements> {
-        let Some(&[kind, factor, count, class, size, _sign, order, fill]) = values.first_chunk::<8>() else {
+        let Some(&[kind, factor, count, class, size, sign, order, fill]) = values.first_chunk::<8>() else {
             return Err(Error::invalid(format!("{} parameters where {PARAMETERS} belong", values.len())));
         };
         let factor = factor.cast_signed();
@@ -172,7 +310,7 @@ impl Elements {
         };
         let word = |i: usize| u64::from(values.get(i).copied().unwrap_or(0));
         let fill = (fill == 1).then(|| word(8) | (word(9) << 32));
-        Ok(Elements { factor, count: count.into(), float, size, big, fill })
+        Ok(Elements { factor, count: count.into(), float, signed: sign == 1, size, big, fill })
     }
 }
 
@@ -222,6 +360,89 @@ mod tests {
         assert_eq!(out, [1.5f32.to_le_bytes(), 1.75f32.to_le_bytes()].concat());
     }
 
+    /// Packs elements and undoes it: how many bits an element got, and what came back.
+    fn there_and_back(values: &[u32], plain: &[u8]) -> (u32, Vec<u8>) {
+        let packed = apply(values, plain).unwrap().unwrap();
+        let back = run(values, packed.clone(), plain.len() as u64).unwrap();
+        (parse_header(&packed[..HEADER]).0, back)
+    }
+
+    #[test]
+    fn integers_come_back() {
+        let mut seed = 1u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            seed >> 20
+        };
+        for round in 0..2000u32 {
+            let (size, count) = ([1, 2, 4, 8][round as usize % 4], 1 + next() as u32 % 20);
+            let [signed, big, filled] = [next() % 2, next() % 2, next() % 2].map(|n| n as u32);
+            let (mask, base) = ((1u64 << (next() % 44)) - 1, next().wrapping_mul(next()));
+            let wanted = (next() % (u64::from(size) * 8)) as u32 * u32::from(round % 3 == 0);
+            let numbers: Vec<u64> = (0..count).map(|_| base.wrapping_add(next() & mask)).collect();
+            let fill = numbers[0];
+            let plain: Vec<u8> = numbers
+                .iter()
+                .flat_map(|n| {
+                    let mut bytes = n.to_le_bytes()[..size as usize].to_vec();
+                    if big == 1 {
+                        bytes.reverse();
+                    }
+                    bytes
+                })
+                .collect();
+            let parameters = parameters([2, wanted, count, 0, size, signed, big, filled], fill);
+            let (bits, back) = there_and_back(&parameters, &plain);
+            assert_eq!(back, plain, "{parameters:?}");
+            assert!(bits >= wanted);
+        }
+        // As few bits as there can be.
+        let of =
+            |n: &[u8], filled| there_and_back(&parameters([2, 0, n.len() as u32, 0, 1, 1, 0, filled], 9), n);
+        assert_eq!(of(&[5, 5, 5], 0).0, 0);
+        assert_eq!(of(&[255, 0, 1], 0).0, 2);
+        assert_eq!(of(&[255, 0, 2], 0).0, 2);
+        assert_eq!(of(&[255, 0, 2], 1).0, 3);
+        assert_eq!(of(&[9, 9], 1).0, 1);
+    }
+
+    #[test]
+    fn floats_are_rounded_once() {
+        for digits in [-2i32, 0, 1, 3] {
+            for filled in [0, 1] {
+                let values: Vec<f64> = (0..50).map(|i| f64::from(i * i) * 0.377 - 40.0).collect();
+                let (double, single) = (
+                    parameters([0, digits as u32, 50, 1, 8, 0, 0, filled], 5.0f64.to_bits()),
+                    parameters([0, digits as u32, 50, 1, 4, 0, 0, filled], 5.0f32.to_bits().into()),
+                );
+                let plain: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                let (bits, once) = there_and_back(&double, &plain);
+                assert!(bits < 30);
+                assert_eq!(there_and_back(&double, &once).1, once, "{digits}");
+                for (a, b) in values.iter().zip(once.as_chunks::<8>().0) {
+                    assert!((a - f64::from_le_bytes(*b)).abs() <= 10f64.powi(-digits) * 0.501);
+                }
+                let plain: Vec<u8> = values.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect();
+                let once = there_and_back(&single, &plain).1;
+                assert_eq!(there_and_back(&single, &once).1, once, "{digits}");
+            }
+        }
+    }
+
+    #[test]
+    fn floats_that_have_no_distance_stay_as_they_are() {
+        for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+            for digits in [0, 4, 400, -400] {
+                let plain = [1.5, odd, -3.25].map(f64::to_le_bytes).concat();
+                for filled in [0, 1] {
+                    let values = parameters([0, digits as u32, 3, 1, 8, 0, 0, filled], 0);
+                    let (bits, back) = there_and_back(&values, &plain);
+                    assert!(bits == 64 && back == plain, "{odd} {digits}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn damage_is_seen() {
         let values = parameters([2, 0, 3, 0, 2, 1, 0, 0], 0);
@@ -233,5 +454,7 @@ mod tests {
         assert!(run(&values, chunk(17, 0, &[0; 100]), 6).is_err());
         assert!(run(&values, whole.clone(), 5).is_err());
         assert!(run(&values[..7], whole, 6).is_err());
+        // Parameters for others than there are.
+        assert!(apply(&values, &[0; 4]).is_err() && apply(&values[..7], &[0; 6]).is_err());
     }
 }

@@ -162,19 +162,11 @@ impl<'f> Dataset<'f> {
         if let Some(max) = self.space.max.as_ref().filter(|max| **max != self.space.dims) {
             options.max_shape = max.iter().map(|&m| (m != UNLIMITED).then_some(m)).collect();
         }
-        for f in &self.filters {
-            match f.id {
-                filter::DEFLATE => options.deflate = f.values.first().copied().or(Some(6)),
-                filter::SHUFFLE => options.shuffle = true,
-                filter::FLETCHER32 => options.fletcher32 = true,
-                filter::LZF => options.lzf = true,
-                filter::LZ4 => options.lz4 = true,
-                filter::ZSTD => options.zstd = f.values.first().copied().or(Some(3)),
-                filter::BZIP2 => options.bzip2 = f.values.first().copied().or(Some(9)),
-                _ => {
-                    filter::encoder(f)?;
-                }
-            }
+        self.filters.iter().try_for_each(|f| filter::encoder(f).map(drop))?;
+        options.filters = self.filters.to_vec();
+        // In a file of addresses of another size such elements are longer or shorter.
+        if cx.sizes.offset != 8 && (self.stored.has_indirection() || self.stored.has_references()) {
+            filter::forget_elements(&mut options.filters);
         }
         Ok(options)
     }

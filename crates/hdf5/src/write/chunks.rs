@@ -35,6 +35,7 @@ pub(super) struct Chunks {
     width: u64,
     bytes: u64,
     filters: Vec<Filter>,
+    rounded: bool,
     /// One element of what is beyond the edge; zeros otherwise.
     fill: Option<Vec<u8>>,
     index: ChunkIndex,
@@ -76,7 +77,7 @@ struct Written {
 impl Chunks {
     /// The chunks of a dataset that is stored in chunks.
     pub(super) fn new(storage: &Storage) -> Result<Chunks> {
-        let Layout::Chunked { chunk, filters, index } = &storage.layout else {
+        let Layout::Chunked { chunk, filters, rounded, index } = &storage.layout else {
             return Err(Error::usage("a dataset without chunks"));
         };
         let shape = &storage.space.dims;
@@ -89,6 +90,7 @@ impl Chunks {
             width,
             bytes: chunk.bytes(width)?,
             filters: filters.clone(),
+            rounded: *rounded,
             fill: fill.filter(|f| f.iter().any(|&b| b != 0)).map(<[u8]>::to_vec),
             index: *index,
             max: storage.space.max.clone(),
@@ -116,7 +118,7 @@ impl Chunks {
             let one = |i: usize| {
                 let at = position(numbers.start + i as u64, &along);
                 let bytes = self.cut(elements, &at)?;
-                let (bytes, mask) = filter::encode(&self.filters, bytes)?;
+                let (bytes, mask) = filter::encode_with(&self.filters, bytes, self.rounded)?;
                 Ok((self.number(&first, &at), bytes, mask))
             };
             let count = usize::try_from(numbers.end - numbers.start).map_err(|_| too_many())?;

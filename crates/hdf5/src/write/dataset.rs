@@ -2,9 +2,11 @@
 
 use super::tree::{Dataset, Place};
 use super::{DatasetStream, Layout, Writer};
+use crate::filter;
 use hyperslab_core::container::Fill;
 use hyperslab_core::{
-    ArrayLayout, ArrayOptions, AsView, Dtype, Element, Error, Limits, Result, Shape, Value, View, cast,
+    ArrayLayout, ArrayOptions, AsView, ChunkFilter, Dtype, Element, Error, Limits, Result, Shape, Value,
+    View, cast,
 };
 
 /// What was asked for of a dataset; nothing is written before one of [`write`](DatasetBuilder::write),
@@ -94,6 +96,38 @@ impl<'w> DatasetBuilder<'w> {
     /// plugin.
     pub fn zstd(mut self) -> Self {
         self.options.zstd = Some(1);
+        self
+    }
+
+    /// Compresses chunks by bitshuffle and LZ4: fast and small for numbers whose upper bits are alike; known to programs
+    /// that have the plugin.
+    pub fn bitshuffle_lz4(self) -> Self {
+        self.filter(filter::BITSHUFFLE, [0, 0, 0, 0, 2])
+    }
+
+    /// Stores integers as their distances from the least of their chunk, in as few bits as these need.
+    pub fn scale_offset(self) -> Self {
+        self.filter(filter::SCALE_OFFSET, [2, 0])
+    }
+
+    /// Rounds floats to so many decimal digits behind the point (before it, where negative), and stores their distances
+    /// from the least of their chunk.
+    pub fn scale_offset_digits(mut self, digits: i32) -> Self {
+        self.options.rounded = true;
+        self.filter(filter::SCALE_OFFSET, [0, digits.cast_unsigned()])
+    }
+
+    /// Stores only the bits that numbers have, of types whose precision is less than their size.
+    pub fn nbit(self) -> Self {
+        self.filter(filter::NBIT, [])
+    }
+
+    /// Adds a filter by its registered number, with its parameters, behind those that are there. What they say of
+    /// elements may be left out: all of shuffle, n-bit and LZF; of szip and scale-offset what is behind the first two;
+    /// of Blosc and bitshuffle the size of an element, as 0.
+    pub fn filter(mut self, id: u16, values: impl Into<Vec<u32>>) -> Self {
+        let name = filter::registered_name(id).filter(|_| id >= 256).map(str::to_owned);
+        self.options.filters.push(ChunkFilter { id, name, optional: true, values: values.into() });
         self
     }
 

@@ -24,6 +24,7 @@ mod index;
 mod libver;
 mod newer_index;
 pub(crate) mod part;
+mod pipeline;
 mod reference;
 mod rows;
 mod space;

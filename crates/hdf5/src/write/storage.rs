@@ -1,10 +1,10 @@
 //! How a dataset is to be stored, once all that was asked for is known to go together.
 //!
 //! The rules are libhdf5's, where it has any: extents of chunks within the greatest extents, chunks of less than
-//! 4 GiB, no chunks for scalars; filters in h5py's order (shuffle, compression, checksum).
+//! 4 GiB, no chunks for scalars. Which filters: `pipeline`.
 
-use super::{Libver, chunk_shape, heap, index};
-use crate::filter;
+use super::{Libver, chunk_shape, heap, index, pipeline};
+use crate::filter::Chunked;
 use crate::format::message::dataspace::{Dataspace, MAX_RANK, UNLIMITED};
 use crate::format::message::fill_value::{self, FillValue};
 use crate::format::message::filter_pipeline::{self, Filter};
@@ -12,7 +12,6 @@ use crate::format::message::layout::ChunkIndex;
 use crate::format::message::shared::Shared;
 use crate::format::message::{datatype, kind};
 use crate::format::object_header::{MessageArea, SHARED};
-use hyperslab_core::codec::deflate::check_level;
 use hyperslab_core::container::Fill;
 use hyperslab_core::dtype::ReferenceKind;
 use hyperslab_core::{ArrayLayout, ArrayOptions, Dtype, Error, Result, Shape};
@@ -39,7 +38,7 @@ pub(super) struct Storage {
 pub(super) enum Layout {
     Contiguous,
     Compact,
-    Chunked { chunk: Shape, filters: Vec<Filter>, index: ChunkIndex },
+    Chunked { chunk: Shape, filters: Vec<Filter>, rounded: bool, index: ChunkIndex },
 }
 
 impl Storage {
@@ -72,7 +71,7 @@ impl Storage {
         }
         shape.bytes(dtype.itemsize())?;
         let space = space(shape, &options.max_shape)?;
-        let chunked = |options| chunked(&dtype, &space, shape, options, libver);
+        let chunked = |options| chunked(&dtype, &space, shape, &fill, options, libver);
         let layout = match options.layout {
             ArrayLayout::Usual if !options.needs_chunks() => Layout::Contiguous,
             ArrayLayout::Contiguous | ArrayLayout::Compact if options.needs_chunks() => {
@@ -200,6 +199,7 @@ fn chunked(
     dtype: &Dtype,
     space: &Dataspace,
     shape: &Shape,
+    fill: &Fill,
     options: &ArrayOptions,
     libver: Libver,
 ) -> Result<Layout> {
@@ -222,59 +222,14 @@ fn chunked(
         )));
     }
     let bytes = chunk.bytes(itemsize).ok().filter(|&n| n <= u64::from(u32::MAX));
-    let Some(bytes) = bytes.and_then(|n| u32::try_from(n).ok()) else {
+    if bytes.is_none() {
         return Err(Error::usage(format!(
             "chunks of shape {chunk} of {itemsize}-byte elements have 4 GiB or more, which HDF5 cannot store"
         )));
-    };
-    let filters = filters(options, itemsize, bytes)?;
+    }
+    let filters = pipeline::settle(options, Chunked { dtype, chunk: &chunk, fill })?;
     let index = index::choose(libver, shape, space.max.as_ref(), &chunk, !filters.is_empty(), options.early);
-    Ok(Layout::Chunked { chunk, filters, index })
-}
-
-/// The pipeline, in the order in which it is applied.
-fn filters(options: &ArrayOptions, itemsize: u64, chunk_bytes: u32) -> Result<Vec<Filter>> {
-    let mut filters = Vec::new();
-    let mut add = |id, name: Option<&str>, optional, values: Vec<u32>| {
-        filters.push(Filter { id, name: name.map(str::to_owned), optional, values });
-    };
-    if options.shuffle {
-        let size = u32::try_from(itemsize).map_err(|_| Error::usage("shuffle of elements of 4 GiB"))?;
-        add(filter::SHUFFLE, None, true, vec![size]);
-    }
-    if let Some((id, name, values)) = compression(options, chunk_bytes)? {
-        add(id, name, true, values);
-    }
-    if options.fletcher32 {
-        add(filter::FLETCHER32, None, false, Vec::new());
-    }
-    Ok(filters)
-}
-
-type Compression = (u16, Option<&'static str>, Vec<u32>);
-
-/// What compresses, if anything does: number, name, parameters.
-fn compression(options: &ArrayOptions, chunk_bytes: u32) -> Result<Option<Compression>> {
-    let all: [Option<Compression>; 5] = [
-        options.deflate.map(|level| (filter::DEFLATE, None, vec![level])),
-        // Version of h5py's filter, version of LibLZF, bytes of a chunk.
-        options.lzf.then(|| (filter::LZF, Some("lzf"), vec![4, 0x0105, chunk_bytes])),
-        options.lz4.then(|| (filter::LZ4, Some("lz4"), vec![0])),
-        options.zstd.map(|level| (filter::ZSTD, Some("zstd"), vec![level])),
-        options.bzip2.map(|level| (filter::BZIP2, Some("bzip2"), vec![level])),
-    ];
-    let mut asked = all.into_iter().flatten();
-    let first = asked.next();
-    if asked.next().is_some() {
-        return Err(Error::usage("several compressions are asked for; one is enough"));
-    }
-    if let Some(level) = options.deflate {
-        check_level(level)?;
-    }
-    if let Some(level) = options.bzip2.filter(|n| !(1..=9).contains(n)) {
-        return Err(Error::usage(format!("bzip2 level {level} (possible: 1 to 9)")));
-    }
-    Ok(first)
+    Ok(Layout::Chunked { chunk, filters, rounded: options.rounded, index })
 }
 
 #[cfg(test)]

@@ -45,7 +45,8 @@ fn read(image: &[u8], path: &str) -> View<'static> {
 
 fn storage(image: &[u8], path: &str) -> ArrayOptions {
     use hyperslab_core::Container;
-    crate::File::from_image(image).unwrap().storage(path, &Limits::default()).unwrap()
+    let stored = crate::File::from_image(image).unwrap().storage(path, &Limits::default()).unwrap();
+    hyperslab_core::testing::filters_by_name(stored)
 }
 
 /// Trees of three levels, chunks over every edge, and views of any strides.

@@ -4,6 +4,7 @@ use super::plan::Planned;
 use super::{DEFAULT_LEVEL, Job};
 use crate::container::Fill;
 use crate::create::Output;
+use crate::hdf5::filter;
 use crate::{ArrayLayout, ArrayOptions, Dtype, Error, Kind, Result, ResultExt, Shape, View, cast};
 
 impl Job<'_> {
@@ -23,13 +24,14 @@ impl Job<'_> {
         };
         if self.options.uncompressed {
             how.compressed_as(&ArrayOptions::default());
-            how.shuffle = false;
+            how.filters.retain(|f| f.id == filter::FLETCHER32);
         }
         // A scalar has no chunks.
         if !asked.needs_chunks() || view.shape().is_empty() {
             return Ok(how);
         }
         how.layout = ArrayLayout::Chunked;
+        let chunks = how.chunks.clone();
         if asked.is_compressed() {
             how.compressed_as(asked);
         }
@@ -49,7 +51,21 @@ impl Job<'_> {
             None if asked.layout == ArrayLayout::Chunked => how.chunks = None,
             None => {}
         }
+        if how.chunks != chunks {
+            filter::forget_elements(&mut how.filters);
+        }
         Ok(how)
+    }
+
+    /// Lets filters know nothing of elements that become others; those that are for one type of elements are left out.
+    fn forget_elements(&mut self, from: &str, how: &mut ArrayOptions) {
+        let of_type = |id: u16| matches!(id, filter::NBIT | filter::SCALE_OFFSET);
+        for f in how.filters.iter().filter(|f| of_type(f.id)) {
+            self.notes
+                .push(format!("{from:?} is stored without {}, which is for its old type", filter::name(f)));
+        }
+        how.filters.retain(|f| !of_type(f.id));
+        filter::forget_elements(&mut how.filters);
     }
 
     /// How the array was stored.
@@ -63,6 +79,9 @@ impl Job<'_> {
             }
             Err(e) => return Err(e),
         };
+        if self.options.astype.is_some() {
+            self.forget_elements(from, &mut how);
+        }
         // Other elements are of another type.
         how.named_type = match self.options.astype {
             None => self.plan.named(how.named_type.as_deref()),

@@ -84,6 +84,64 @@ impl<'a> Bits<'a> {
     }
 }
 
+/// A stream of bits in the making.
+#[derive(Default)]
+pub(in super::super) struct Sink {
+    out: Vec<u8>,
+    /// The bits that do not fill a byte yet, the lowest `held` of the word.
+    word: u64,
+    held: u32,
+}
+
+impl Sink {
+    /// Behind what is there.
+    pub(in super::super) fn behind(out: Vec<u8>) -> Sink {
+        Sink { out, word: 0, held: 0 }
+    }
+
+    /// Appends the lowest `n` bits of a number, the highest of them first; at most 64.
+    #[inline(always)]
+    pub(in super::super) fn put(&mut self, value: u64, n: u32) {
+        if n > 32 {
+            self.put_few(value >> 32, n - 32);
+            return self.put_few(value, 32);
+        }
+        self.put_few(value, n);
+    }
+
+    #[inline(always)]
+    fn put_few(&mut self, value: u64, n: u32) {
+        self.word = (self.word << n) | (value & ((1 << n) - 1));
+        self.held += n;
+        while self.held >= 8 {
+            self.held -= 8;
+            self.out.push((self.word >> self.held) as u8);
+        }
+    }
+
+    /// Appends so many zeros, and a one.
+    pub(in super::super) fn zeros(&mut self, mut n: u32) {
+        while n >= 32 {
+            self.put_few(0, 32);
+            n -= 32;
+        }
+        self.put_few(1, n + 1);
+    }
+
+    /// Whole bytes so far.
+    pub(in super::super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The bytes; the last one is filled up with zeros.
+    pub(in super::super) fn finish(mut self) -> Vec<u8> {
+        if self.held > 0 {
+            self.put_few(0, 8 - self.held);
+        }
+        self.out
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,5 +173,24 @@ mod tests {
         assert_eq!(bits.take(4), 0);
         assert_eq!(bits.zeros(), Some(0));
         assert_eq!(bits.zeros(), None);
+    }
+
+    #[test]
+    fn what_is_put_is_taken() {
+        let mut sink = Sink::behind(vec![7]);
+        let widths = (0..500u32).map(|i| i * 29 % 65);
+        let value = |n: u32| 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(u64::from(n) + 3);
+        let low = |v: u64, n: u32| if n == 64 { v } else { v & ((1 << n) - 1) };
+        for n in widths.clone() {
+            sink.put(value(n), n);
+            sink.zeros(n * 3);
+        }
+        let bytes = sink.finish();
+        let mut bits = Bits::new(&bytes[1..]);
+        for n in widths {
+            assert_eq!(bits.take(n), low(value(n), n));
+            assert_eq!(bits.zeros(), Some(n * 3));
+        }
+        assert!(bits.left() < 8 && bits.zeros().is_none());
     }
 }

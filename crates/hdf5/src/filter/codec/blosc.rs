@@ -15,16 +15,16 @@ use crate::filter::deflate;
 use hyperslab_core::{Error, Limits, Result};
 
 /// Bytes of the header, and of the long one.
-const HEADER: usize = 16;
+pub(super) const HEADER: usize = 16;
 const LONG_HEADER: usize = 32;
 /// The version of the long header that is written since C-Blosc2 2.0, and the greatest that is known.
 const MAX_VERSION: u8 = 5;
 /// The first version in which blocks are shuffled whose elements are not a multiple of 8.
 const ANY_COUNT: u8 = 3;
 /// Blosc 1 does not part elements of more bytes.
-const MAX_STREAMS: usize = 16;
+pub(super) const MAX_STREAMS: usize = 16;
 /// Blosc 1 does not part blocks of fewer elements.
-const MIN_ELEMENTS: usize = 128;
+pub(super) const MIN_ELEMENTS: usize = 128;
 
 /// A filter of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,11 @@ pub(in super::super) fn block(packed: &[u8], out: &mut [u8]) -> Result<()> {
     }
 }
 
+/// Packs bytes into a block.
+pub(in super::super) fn pack(plain: &[u8]) -> Vec<u8> {
+    lz4_flex::block::compress(plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

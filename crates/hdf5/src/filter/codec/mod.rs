@@ -2,6 +2,7 @@
 
 pub(super) mod bits;
 pub(super) mod blosc;
+pub(super) mod blosc_pack;
 mod blosclz;
 pub(super) mod lz4;
 mod spare;

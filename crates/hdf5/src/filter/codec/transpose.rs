@@ -200,6 +200,22 @@ pub(in super::super) fn unshuffle_bits(size: usize, src: &[u8], dst: &mut [u8]) 
     unshuffle(size, &scratch, dst);
 }
 
+/// Transposes the bits of elements of `size` bytes: what [`unshuffle_bits`] undoes.
+pub(in super::super) fn shuffle_bits(size: usize, src: &[u8], dst: &mut [u8]) {
+    let row = src.len() / (8 * size.max(1));
+    if row == 0 {
+        return dst.copy_from_slice(src);
+    }
+    let mut scratch = Spare::new(src.len());
+    shuffle(size, src, &mut scratch);
+    for (plane, rows) in scratch.chunks_exact_mut(8 * row).zip(dst.chunks_exact_mut(8 * row)) {
+        for eight in plane.as_chunks_mut::<8>().0 {
+            *eight = transpose(u64::from_le_bytes(*eight)).to_le_bytes();
+        }
+        shuffle(8, plane, rows);
+    }
+}
+
 /// Bit `i` of byte `k` becomes bit `k` of byte `i`.
 #[inline(always)]
 fn transpose(mut x: u64) -> u64 {
@@ -255,6 +271,8 @@ mod tests {
                 let mut out = vec![0; plain.len()];
                 unshuffle_bits(size, &rows, &mut out);
                 assert_eq!(out, plain, "{count} elements of {size}");
+                shuffle_bits(size, &plain, &mut out);
+                assert_eq!(out, rows, "{count} elements of {size}");
             }
         }
     }

@@ -11,11 +11,11 @@ use crate::filter::codec::bits::Bits;
 use hyperslab_core::{Error, Result};
 
 /// The length of a run of zero blocks that stands for the rest of the segment.
-const REST_OF_SEGMENT: usize = 5;
+pub(super) const REST_OF_SEGMENT: usize = 5;
 /// Blocks of a segment.
-const SEGMENT: usize = 64;
+pub(super) const SEGMENT: usize = 64;
 /// The greatest number that stands for a pair of samples.
-const MAX_PAIR: u32 = 90;
+pub(super) const MAX_PAIR: u32 = 90;
 
 /// How samples are coded.
 #[derive(Clone, Copy)]
@@ -36,14 +36,20 @@ pub(super) struct Decoder<'a> {
     option: u32,
 }
 
-impl<'a> Decoder<'a> {
-    pub(super) fn new(stream: &'a [u8], coding: Coding) -> Decoder<'a> {
-        let option = match coding.bits {
+impl Coding {
+    /// Bits of an option's number.
+    pub(super) fn option_bits(self) -> u32 {
+        match self.bits {
             17.. => 5,
             9.. => 4,
             _ => 3,
-        };
-        Decoder { bits: Bits::new(stream), coding, option }
+        }
+    }
+}
+
+impl<'a> Decoder<'a> {
+    pub(super) fn new(stream: &'a [u8], coding: Coding) -> Decoder<'a> {
+        Decoder { bits: Bits::new(stream), coding, option: coding.option_bits() }
     }
 
     /// Appends a line of `blocks` blocks to `out`, which is empty. It need not be there further than `wanted` samples.

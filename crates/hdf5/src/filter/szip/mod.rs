@@ -10,17 +10,56 @@
 //! Source: HDF5 File Format Specification 3.0, section IV.A.2.l; measured on libhdf5 with libaec 1.1.
 
 mod entropy;
+mod pack;
 
 use super::Room;
 use super::codec::transpose;
 use entropy::{Coding, Decoder};
 use hyperslab_core::{Error, Limits, Result};
+use pack::Encoder;
 use std::borrow::Cow;
 
 const MSB: u32 = 16;
 const NEAREST_NEIGHBOR: u32 = 32;
 /// Samples of a block at the most: szip ends at 32, libaec at 64.
 const MAX_BLOCK: u32 = 64;
+
+/// What the parameters say.
+struct Form {
+    coding: Coding,
+    /// Bytes of a sample.
+    size: usize,
+    /// Samples of a line, and the blocks that they are filled up to.
+    line: usize,
+    blocks: usize,
+    /// Whether samples are big-endian.
+    big: bool,
+    /// Bytes that are parted before they are coded as samples; 1 where they are not.
+    word: usize,
+}
+
+impl Form {
+    fn parse(values: &[u32]) -> Result<Form> {
+        let Some(&[mask, block, bits, line]) = values.first_chunk::<4>() else {
+            return Err(Error::invalid(format!("{} parameters of szip where 4 belong", values.len())));
+        };
+        if !(1..=MAX_BLOCK).contains(&block) || line == 0 || !(matches!(bits, 1..=32 | 64)) {
+            return Err(Error::invalid(format!(
+                "szip lines of {line} samples of {bits} bits in blocks of {block}"
+            )));
+        }
+        let word = if matches!(bits, 32 | 64) { bits as usize / 8 } else { 1 };
+        let bits = if word > 1 { 8 } else { bits };
+        Ok(Form {
+            coding: Coding { bits, block: block as usize, differences: mask & NEAREST_NEIGHBOR != 0 },
+            size: if bits > 16 { 4 } else { bits.div_ceil(8) as usize },
+            line: line as usize,
+            blocks: line.div_ceil(block) as usize,
+            big: mask & MSB != 0,
+            word,
+        })
+    }
+}
 
 /// Undoes the coding.
 pub(super) fn undo<'a>(
@@ -29,32 +68,21 @@ pub(super) fn undo<'a>(
     room: Room,
     limits: &Limits,
 ) -> Result<Cow<'a, [u8]>> {
-    let Some(&[mask, block, bits, line]) = values.first_chunk::<4>() else {
-        return Err(Error::invalid(format!("{} parameters of szip where 4 belong", values.len())));
-    };
+    let form = Form::parse(values)?;
     let Some((len, stream)) = bytes.split_first_chunk::<4>() else {
         return Err(Error::invalid(format!("szip chunk of {} bytes ends early", bytes.len())));
     };
-    if !(1..=MAX_BLOCK).contains(&block) || line == 0 || !(matches!(bits, 1..=32 | 64)) {
-        return Err(Error::invalid(format!(
-            "szip lines of {line} samples of {bits} bits in blocks of {block}"
-        )));
-    }
-    let word = if matches!(bits, 32 | 64) { bits as usize / 8 } else { 1 };
-    let bits = if word > 1 { 8 } else { bits };
     let mut out = room.zeroed(u32::from_le_bytes(*len).into(), limits)?;
+    let Form { coding, size, line, blocks, big, word } = form;
     // A line that is longer than the chunk is not coded further than to its end.
-    let size = if bits > 16 { 4 } else { bits.div_ceil(8) as usize };
-    let blocks = line.div_ceil(block);
-    let padded = u64::from(blocks) * u64::from(block);
+    let padded = (blocks as u64 * coding.block as u64).min((out.len() + coding.block) as u64);
     let _held = limits.reserve(padded * 4)?;
-    let coding = Coding { bits, block: block as usize, differences: mask & NEAREST_NEIGHBOR != 0 };
     let mut decoder = Decoder::new(stream, coding);
     let mut samples = Vec::new();
-    for part in out.chunks_mut((line as usize).saturating_mul(size)) {
+    for part in out.chunks_mut(line.saturating_mul(size)) {
         samples.clear();
-        decoder.line(blocks as usize, part.len().div_ceil(size), &mut samples)?;
-        put(&samples, part, size, mask & MSB != 0);
+        decoder.line(blocks, part.len().div_ceil(size), &mut samples)?;
+        put(&samples, part, size, big);
     }
     if word == 1 {
         return Ok(Cow::Owned(out));
@@ -62,6 +90,51 @@ pub(super) fn undo<'a>(
     let mut whole = room.zeroed(out.len() as u64, limits)?;
     transpose::unshuffle(word, &out, &mut whole);
     Ok(Cow::Owned(whole))
+}
+
+/// Codes bytes; `None` where that makes them no fewer, as the szip library does.
+pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let Form { coding, size, line, blocks, big, word } = Form::parse(values)?;
+    let len = u32::try_from(bytes.len())
+        .map_err(|_| Error::unsupported(format!("a szip chunk of {} bytes", bytes.len())))?;
+    let mut parted = Vec::new();
+    let from = match word {
+        1 => bytes,
+        _ => {
+            parted.resize(bytes.len(), 0);
+            transpose::shuffle(word, bytes, &mut parted);
+            &parted
+        }
+    };
+    let greatest = u32::MAX >> (32 - coding.bits);
+    let mut encoder = Encoder::behind(len.to_le_bytes().to_vec(), coding);
+    let (mut samples, padded) = (Vec::new(), blocks.saturating_mul(coding.block));
+    for part in from.chunks(line.saturating_mul(size)) {
+        samples.clear();
+        samples.extend(part.chunks(size).map(|slot| sample(slot, size, big)));
+        if let Some(wide) = samples.iter().find(|&&s| s > greatest) {
+            let what = format!("szip codes {} bits of a sample, and {wide} has more", coding.bits);
+            return Err(Error::unsupported(what));
+        }
+        // A line that is longer than all there is need not be filled up to its end, only its last block.
+        let whole = samples.len().next_multiple_of(coding.block);
+        let whole = if part.len() == from.len() { whole.min(padded) } else { padded };
+        let filling = samples.last().copied().filter(|_| coding.differences).unwrap_or(0);
+        samples.resize(whole, filling);
+        encoder.line(&mut samples);
+        if encoder.len() > bytes.len().saturating_add(4) {
+            return Ok(None);
+        }
+    }
+    let out = encoder.finish();
+    Ok((out.len() <= bytes.len().saturating_add(4)).then_some(out))
+}
+
+/// The sample in a slot of `size` bytes, of which the last one may have fewer.
+fn sample(slot: &[u8], size: usize, big: bool) -> u32 {
+    let mut bytes = [0; 4];
+    bytes.iter_mut().zip(slot).for_each(|(to, from)| *to = *from);
+    if big { u32::from_be_bytes(bytes) >> (32 - 8 * size) } else { u32::from_le_bytes(bytes) }
 }
 
 /// Writes samples of `size` bytes.
@@ -110,6 +183,41 @@ mod tests {
             [&[0, 0, 8, 3][..], &[0, 65, 8, 3], &[0, 2, 0, 3], &[0, 2, 33, 3], &[0, 2, 8, 0], &[0, 2]]
         {
             assert!(run(values, &[0; 30], 0).is_err(), "{values:?}");
+            assert!(apply(values, &[0; 30]).is_err(), "{values:?}");
         }
+    }
+
+    #[test]
+    fn chunks_come_back() {
+        for bits in [1, 5, 8, 9, 12, 16, 17, 24, 31, 32, 64] {
+            let size = [1, 2, 4, 8][usize::from(bits > 8) + usize::from(bits > 16) + usize::from(bits > 32)];
+            for n in [1usize, 2, 7, 100, 1001] {
+                for (block, line) in [(8, 8), (8, 100), (10, 37), (32, 4096), (2, 1), (16, u32::MAX)] {
+                    for mask in [0, 16, 32, 48] {
+                        let greatest = if bits < 64 { (1u64 << bits) - 1 } else { u64::MAX };
+                        let mut plain = Vec::new();
+                        for i in 0..n as u64 {
+                            let bytes = ((i * i / 50) & greatest).to_le_bytes();
+                            let mut bytes = bytes[..size].to_vec();
+                            if mask & 16 != 0 {
+                                bytes.reverse();
+                            }
+                            plain.extend(bytes);
+                        }
+                        let values = [mask, block, bits, line];
+                        let Some(packed) = apply(&values, &plain).unwrap() else { continue };
+                        let back = run(&values, &packed, plain.len() as u64).unwrap();
+                        assert_eq!(back, plain, "{values:?} {n}");
+                        assert!(n < 1000 || line == 1 || packed.len() < plain.len() + 5);
+                    }
+                }
+            }
+        }
+        // What would be cut off.
+        assert!(apply(&[0, 8, 7, 8], &[128; 8]).is_err());
+        // Noise is left alone.
+        let noise: Vec<u8> =
+            (0..200u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+        assert!(apply(&[0, 8, 8, 200], &noise).unwrap().is_none());
     }
 }

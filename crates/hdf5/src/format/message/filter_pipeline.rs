@@ -13,18 +13,7 @@ const FIRST_NAMED: u16 = 256;
 /// As many filters as libhdf5 allows.
 const MAX_FILTERS: u8 = 32;
 
-/// One filter of a pipeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// Registered number.
-    pub id: u16,
-    /// Name, where stored.
-    pub name: Option<String>,
-    /// Whether writing goes on without it when it fails for a chunk.
-    pub optional: bool,
-    /// Its parameters.
-    pub values: Vec<u32>,
-}
+pub use hyperslab_core::container::ChunkFilter as Filter;
 
 /// Parses a message body.
 ///
