@@ -312,6 +312,7 @@ impl Dtype {
             }
             Dtype::VlenString(s) => Dtype::VlenString(StringType { size: 16, ..*s }),
             Dtype::Vlen(v) => Dtype::Vlen(Arc::new(VlenType { base: v.base.canonical(), size: 16 })),
+            Dtype::Reference(kind, size) => Dtype::Reference(*kind, reference_size(*kind, *size)),
             other => other.clone(),
         }
     }
@@ -329,6 +330,17 @@ impl Dtype {
             dtype = &a.base;
         }
         (dtype, shape)
+    }
+}
+
+/// The size that an HDF5 reference has in a file of 8-byte addresses, by that in one of shorter ones. Beside the address
+/// those to objects have nothing, those to regions the number of a heap object; those of HDF5 1.12 have 10 bytes more.
+pub const fn reference_size(kind: ReferenceKind, size: u32) -> u32 {
+    match (kind, size) {
+        (ReferenceKind::Object, 2 | 4 | 8) => 8,
+        (ReferenceKind::Region, 6 | 8 | 12) => 12,
+        (_, 12 | 14 | 18) => 18,
+        _ => size,
     }
 }
 

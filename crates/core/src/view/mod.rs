@@ -59,6 +59,22 @@ pub struct Target {
     pub path: String,
     /// Of a dataset the elements that are meant: a selection, serialized as HDF5 does.
     pub region: Option<Vec<u8>>,
+    /// How many dimensions the dataset has, where the selection is stored with that.
+    pub rank: Option<u32>,
+    /// Of an object the attribute that is meant.
+    pub attribute: Option<String>,
+}
+
+impl Target {
+    /// An object, by its path.
+    pub fn object(path: impl Into<String>) -> Target {
+        Target { path: path.into(), region: None, rank: None, attribute: None }
+    }
+
+    /// Elements of a dataset, by its path and a selection that is serialized as HDF5 does.
+    pub fn region(path: impl Into<String>, region: Vec<u8>) -> Target {
+        Target { region: Some(region), ..Target::object(path) }
+    }
 }
 
 /// How the dense bytes of an array are ordered.

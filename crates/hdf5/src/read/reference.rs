@@ -36,7 +36,8 @@ struct Place {
 
 enum What {
     Object,
-    Region(Stored),
+    /// Elements, and the dimensions of the dataset where those are stored with the selection.
+    Region(Stored, Option<u32>),
     Attribute(String),
 }
 
@@ -90,7 +91,7 @@ impl<'f> References<'f> {
         };
         match what {
             What::Object => {}
-            What::Region(stored) => parts.push(("region".into(), Value::String(shown(&stored)))),
+            What::Region(stored, _) => parts.push(("region".into(), Value::String(shown(&stored)))),
             What::Attribute(name) => parts.push(("attribute".into(), Value::String(name))),
         }
         Ok(Some(parts))
@@ -108,7 +109,7 @@ impl<'f> References<'f> {
             let (blob, at) = self.heap.object(heap, c.u32()?)?;
             let mut c = Cursor::new(&blob, "region reference", at);
             let address = c.address(self.sizes())?.ok_or_else(|| c.invalid("region of no object"))?;
-            return Ok(Some(Place { address, what: What::Region(Stored::parse(&mut c)?) }));
+            return Ok(Some(Place { address, what: What::Region(Stored::parse(&mut c)?, None) }));
         }
         // Since HDF5 1.12 one type stands for all kinds, and each element says which it is.
         let (class, flags) = (c.u8()?, c.u8()?);
@@ -128,8 +129,9 @@ impl<'f> References<'f> {
         let address = token(&mut c)?;
         match class {
             3 => {
-                c.skip(8)?;
-                Ok(Some(Place { address, what: What::Region(Stored::parse(&mut c)?) }))
+                c.skip(4)?;
+                let rank = c.u32()?;
+                Ok(Some(Place { address, what: What::Region(Stored::parse(&mut c)?, Some(rank)) }))
             }
             4 => {
                 let n = c.u16()?;
@@ -252,15 +254,15 @@ impl Heap for References<'_> {
         let path = self.path(address).ok_or_else(|| {
             Error::unsupported(format!("a reference to address {address}, which no path leads to"))
         })?;
-        let region = match what {
-            What::Object => None,
-            What::Region(stored) => {
+        let target = Target::object(path);
+        Ok(Some(match what {
+            What::Object => target,
+            What::Region(stored, rank) => {
                 let mut region = Vec::new();
                 stored.emit(&mut region)?;
-                Some(region)
+                Target { region: Some(region), rank, ..target }
             }
-            What::Attribute(_) => return Err(Error::unsupported("writing references to attributes")),
-        };
-        Ok(Some(Target { path: path.to_owned(), region }))
+            What::Attribute(name) => Target { attribute: Some(name), ..target },
+        }))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::heap::{self, Kept};
 use super::tree::{Attribute, Content};
+use super::widen::widened;
 use crate::format::message::attribute::{self as message, Type};
 use crate::format::message::dataspace::Dataspace;
 use crate::numpy_types;
@@ -43,7 +44,7 @@ pub(super) fn stored(name: &str, stored: &StoredAttribute<'_>, named: Option<usi
         None => (Dataspace::null(), Content::Bytes(Vec::new())),
         Some(view) => (Dataspace::fixed(view.shape().clone()), elements(view)?),
     };
-    Ok(Attribute { name: name.to_owned(), dtype: stored.dtype.clone(), named, space, data })
+    Ok(Attribute { name: name.to_owned(), dtype: widened(&stored.dtype)?, named, space, data })
 }
 
 fn elements(view: &View<'_>) -> Result<Content> {
@@ -146,7 +147,7 @@ fn array(view: &View<'_>) -> Result<(Dtype, Dataspace, Content)> {
         return Ok((TEXT, space, texts(&items)?));
     }
     if heap::points(view.dtype()) {
-        return Ok((view.dtype().clone(), space, elements(view)?));
+        return Ok((widened(view.dtype())?, space, elements(view)?));
     }
     let dtype = match (view.dtype(), numpy_types::stored_as(view.dtype())?) {
         (Dtype::Bytes(_), Some(stored)) => stored,

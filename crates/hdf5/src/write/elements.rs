@@ -5,6 +5,7 @@ use super::ALIGNMENT;
 use super::heap::{self, Addresses, Collections};
 use super::space::Space;
 use super::tree::Place;
+use super::widen::widened;
 use crate::numpy_types;
 use hyperslab_core::{Dtype, Error, Limits, Result, Selection, Shape, View};
 use std::ops::Range;
@@ -26,7 +27,8 @@ impl<'v> Elements<'v> {
         addresses: Addresses<'_>,
     ) -> Result<Elements<'v>> {
         let is_text = numpy_types::has_unicode(view.dtype());
-        if !heap::points(stored) || view.is_empty() || (!stored.has_indirection() && is_zero(view)?) {
+        let same = view.dtype().itemsize() == stored.itemsize();
+        if !heap::points(stored) || view.is_empty() || (!stored.has_indirection() && same && is_zero(view)?) {
             return Ok(Elements { view: view.borrow(), is_text });
         }
         if is_text {
@@ -36,6 +38,10 @@ impl<'v> Elements<'v> {
         }
         let width = u32::try_from(stored.itemsize())
             .map_err(|_| Error::unsupported(format!("elements of {stored}")))?;
+        if widened(view.dtype())?.itemsize() != stored.itemsize() {
+            let what = format!("elements of {} in place of {stored}", view.dtype());
+            return Err(Error::unsupported(what));
+        }
         let mut heap = Collections::new(space, addresses);
         let moved = heap.elements(view, limits)?;
         heap.flush()?;

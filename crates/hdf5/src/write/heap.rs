@@ -5,8 +5,11 @@
 //! [`Kept`] in memory, with what they point at.
 
 use super::space::Space;
+use super::widen::widened;
 use crate::format::Put;
 use crate::format::global_heap::Builder;
+use crate::format::message::datatype::reference::LATER;
+use crate::format::put::narrow;
 use hyperslab_core::dtype::ReferenceKind;
 use hyperslab_core::view::{Heap, Target};
 use hyperslab_core::{Dtype, Error, Limits, Reservation, Result, View};
@@ -15,8 +18,6 @@ use std::sync::Arc;
 
 /// A collection is ended when it has reached this size.
 const TARGET: usize = 64 << 10;
-/// How deep sequences may nest in one element.
-const MAX_DEPTH: u32 = 32;
 /// Bytes of a stored reference to the heap.
 const REFERENCE: usize = 16;
 
@@ -66,6 +67,41 @@ impl<'a> Collections<'a> {
         moved(view, self, limits)
     }
 
+    /// A reference as HDF5 has them since 1.12: what it is, no flags, the address with its length; beyond that in the
+    /// heap.
+    fn later(&mut self, target: &Target, address: u64, out: &mut Vec<u8>) -> Result<()> {
+        let mut token = vec![8];
+        token.put_u64(address);
+        let class = match (&target.region, &target.attribute) {
+            (None, None) => {
+                out.extend([2, 0]);
+                out.append(&mut token);
+                out.resize(LATER as usize, 0);
+                return Ok(());
+            }
+            (Some(region), None) => {
+                let none = || Error::unsupported("a region of a dataset of unknown rank");
+                let rank = target.rank.or_else(|| rank(region)).ok_or_else(none)?;
+                token.put_u32(narrow(region.len(), "region of a reference")?);
+                token.put_u32(rank);
+                token.extend_from_slice(region);
+                3
+            }
+            (None, Some(name)) => {
+                token.put_u16(narrow(name.len(), "name in a reference")?);
+                token.extend_from_slice(name.as_bytes());
+                4
+            }
+            (Some(_), Some(_)) => return Err(Error::usage("a reference to a region and an attribute")),
+        };
+        let (heap, index) = self.add(&token)?;
+        out.extend([class, 0]);
+        out.put_u32(narrow(token.len(), "reference")?);
+        out.put_u64(heap);
+        out.put_u32(index.into());
+        Ok(())
+    }
+
     /// Writes what is still open.
     pub(super) fn flush(&mut self) -> Result<()> {
         if let Some(builder) = self.open.take() {
@@ -94,12 +130,18 @@ impl Take for Collections<'_> {
         let address = (self.addresses)(path).ok_or_else(|| {
             Error::unsupported(format!("a reference to {path:?}, which is not in the new file"))
         })?;
-        let mut bytes = Vec::with_capacity(12);
-        match (kind, target.region) {
+        let mut bytes = Vec::with_capacity(LATER as usize);
+        match (kind, &target.region) {
+            _ if out.len() == LATER as usize => self.later(&target, address, &mut bytes)?,
+            _ if target.attribute.is_some() => {
+                return Err(Error::unsupported(
+                    "writing references to attributes as references of another type",
+                ));
+            }
             (ReferenceKind::Object, None) => bytes.put_u64(address),
             (ReferenceKind::Region, Some(region)) => {
                 let mut object = address.to_le_bytes().to_vec();
-                object.extend_from_slice(&region);
+                object.extend_from_slice(region);
                 let (heap, index) = self.add(&object)?;
                 bytes.put_u64(heap);
                 bytes.put_u32(index.into());
@@ -128,7 +170,7 @@ impl Kept {
     pub(super) fn copy(view: &View<'_>, limits: &Limits) -> Result<View<'static>> {
         let mut kept = Kept { limits: limits.clone(), ..Kept::default() };
         let bytes = moved(view, &mut kept, limits)?;
-        Ok(View::new(view.dtype().clone(), view.shape().clone(), bytes)?.with_heap(Arc::new(kept)))
+        Ok(View::new(widened(view.dtype())?, view.shape().clone(), bytes)?.with_heap(Arc::new(kept)))
     }
 
     fn number(bytes: &[u8]) -> Option<usize> {
@@ -175,14 +217,21 @@ impl Heap for Kept {
     }
 }
 
+/// The dimensions of a selection that has positions or boxes.
+fn rank(region: &[u8]) -> Option<u32> {
+    let word = |at: usize| region.get(at..)?.first_chunk().map(|b| u32::from_le_bytes(*b));
+    word(16).filter(|_| matches!(word(0), Some(1 | 2)))
+}
+
 /// Whether elements point elsewhere.
 pub(super) fn points(dtype: &Dtype) -> bool {
     dtype.has_indirection() || dtype.has_references()
 }
 
-/// The elements of a view, everything that they point at taken over.
+/// The elements of a view as they are in the new file, everything that they point at taken over.
 fn moved(view: &View<'_>, take: &mut dyn Take, limits: &Limits) -> Result<Vec<u8>> {
-    let (mut out, _reservation) = limits.vec(view.nbytes())?;
+    let stored = widened(view.dtype())?;
+    let (mut out, _reservation) = limits.vec(view.shape().bytes(stored.itemsize())?)?;
     let Some(source) = view.heap().map(|h| &**h) else {
         let dtype = view.dtype();
         return Err(match dtype.has_references() {
@@ -192,86 +241,103 @@ fn moved(view: &View<'_>, take: &mut dyn Take, limits: &Limits) -> Result<Vec<u8
             false => Error::usage("a variable-length array without its heap"),
         });
     };
+    let size = usize::try_from(stored.itemsize()).map_err(|_| Error::limit("elements of that many bytes"))?;
     view.for_each(|e| {
         let start = out.len();
-        out.extend_from_slice(e);
-        move_element(view.dtype(), out.get_mut(start..).unwrap_or_default(), source, take, 0)
+        out.resize(start.saturating_add(size), 0);
+        let to = out.get_mut(start..).unwrap_or_default();
+        move_element(view.dtype(), &stored, e, to, &mut Move { source, take })
     })?;
     Ok(out)
 }
 
-/// Makes an element point at what was taken over.
+/// From where to where.
+struct Move<'m, 's> {
+    source: &'m (dyn Heap + 's),
+    take: &'m mut dyn Take,
+}
+
+/// Copies an element of a type to where it is of a type that is the same but for the lengths of addresses.
+///
+/// Types nest no deeper than [`widened`] allows, and so does this.
 fn move_element(
     dtype: &Dtype,
-    element: &mut [u8],
-    source: &(dyn Heap + '_),
-    take: &mut dyn Take,
-    depth: u32,
+    stored: &Dtype,
+    element: &[u8],
+    to: &mut [u8],
+    by: &mut Move<'_, '_>,
 ) -> Result<()> {
-    if depth > MAX_DEPTH {
-        return Err(Error::limit(format!("type nested deeper than {MAX_DEPTH} levels")));
-    }
     let short = || Error::invalid(format!("{dtype} that is cut short"));
-    match dtype {
-        Dtype::VlenString(_) | Dtype::Vlen(_) => {
-            let (count, mut bytes) = source.resolve(element)?;
+    match (dtype, stored) {
+        (Dtype::VlenString(_) | Dtype::Vlen(_), _) => {
+            let (count, mut bytes) = by.source.resolve(element)?;
             // No items are no object, but for a text that is there.
             let none = matches!(dtype, Dtype::Vlen(_)) || element.iter().all(|&b| b == 0);
             if count == 0 && none {
-                element.fill(0);
+                to.fill(0);
                 return Ok(());
             }
-            if let Dtype::Vlen(v) = dtype
+            if let (Dtype::Vlen(v), Dtype::Vlen(w)) = (dtype, stored)
                 && points(&v.base)
             {
-                move_items(&v.base, bytes.to_mut(), source, take, depth)?;
+                bytes = Cow::Owned(move_items(&v.base, &w.base, &bytes, by)?);
             }
-            let reference = take.items(count, &bytes)?;
-            if element.len() != reference.len() {
-                return Err(Error::unsupported(format!(
-                    "writing heap references of {} bytes",
-                    element.len()
-                )));
+            let reference = by.take.items(count, &bytes)?;
+            if to.len() != reference.len() {
+                return Err(Error::unsupported(format!("writing heap references of {} bytes", to.len())));
             }
-            element.copy_from_slice(&reference);
+            to.copy_from_slice(&reference);
             Ok(())
         }
-        Dtype::Reference(kind, size) => {
-            let own = element.get_mut(..*size as usize).ok_or_else(short)?;
+        (Dtype::Reference(kind, _), _) => {
             // Null references are zeros everywhere.
-            if own.iter().all(|&b| b == 0) {
+            to.fill(0);
+            if element.iter().all(|&b| b == 0) {
                 return Ok(());
             }
-            match source.target(*kind, own)? {
-                Some(target) => take.target(*kind, target, own),
-                None => {
-                    own.fill(0);
-                    Ok(())
-                }
+            match by.source.target(*kind, element)? {
+                Some(target) => by.take.target(*kind, target, to),
+                None => Ok(()),
             }
         }
-        Dtype::Struct(s) => {
-            for f in s.fields.iter().filter(|f| points(&f.dtype)) {
-                let start = usize::try_from(f.offset).map_err(|_| short())?;
-                let size = usize::try_from(f.dtype.itemsize()).map_err(|_| short())?;
-                let part = element.get_mut(start..).and_then(|e| e.get_mut(..size)).ok_or_else(short)?;
-                move_element(&f.dtype, part, source, take, depth + 1)?;
+        (Dtype::Struct(s), Dtype::Struct(w)) => {
+            if element.len() == to.len() {
+                // What is between the members, too.
+                to.copy_from_slice(element);
+            }
+            for (f, g) in s.fields.iter().zip(&w.fields) {
+                let from =
+                    part(f.offset, f.dtype.itemsize()).and_then(|r| element.get(r)).ok_or_else(short)?;
+                let to = part(g.offset, g.dtype.itemsize()).and_then(|r| to.get_mut(r)).ok_or_else(short)?;
+                move_element(&f.dtype, &g.dtype, from, to, by)?;
             }
             Ok(())
         }
-        Dtype::Array(a) if points(&a.base) => move_items(&a.base, element, source, take, depth),
-        _ => Ok(()),
+        (Dtype::Array(a), Dtype::Array(b)) if points(&a.base) => {
+            let items = move_items(&a.base, &b.base, element, by)?;
+            to.get_mut(..items.len()).ok_or_else(short)?.copy_from_slice(&items);
+            Ok(())
+        }
+        _ if element.len() == to.len() => {
+            to.copy_from_slice(element);
+            Ok(())
+        }
+        _ => Err(short()),
     }
 }
 
-fn move_items(
-    base: &Dtype,
-    items: &mut [u8],
-    source: &(dyn Heap + '_),
-    take: &mut dyn Take,
-    depth: u32,
-) -> Result<()> {
-    let size = usize::try_from(base.itemsize()).ok().filter(|&n| n > 0);
-    let size = size.ok_or_else(|| Error::invalid("items of no size"))?;
-    items.chunks_exact_mut(size).try_for_each(|item| move_element(base, item, source, take, depth + 1))
+fn part(offset: u64, len: u64) -> Option<std::ops::Range<usize>> {
+    let end = offset.checked_add(len)?;
+    Some(usize::try_from(offset).ok()?..usize::try_from(end).ok()?)
+}
+
+fn move_items(base: &Dtype, stored: &Dtype, items: &[u8], by: &mut Move<'_, '_>) -> Result<Vec<u8>> {
+    let none = || Error::invalid("items of no size");
+    let size = |d: &Dtype| usize::try_from(d.itemsize()).ok().filter(|&n| n > 0).ok_or_else(none);
+    let (from, to) = (size(base)?, size(stored)?);
+    let mut out = vec![0; (items.len() / from).saturating_mul(to)];
+    for (item, slot) in items.chunks_exact(from).zip(out.chunks_exact_mut(to)) {
+        move_element(base, stored, item, slot, by)?;
+    }
+    Ok(out)
 }

@@ -32,6 +32,7 @@ mod storage;
 mod stream;
 mod symbol_table;
 mod tree;
+mod widen;
 
 use crate::format::message::datatype;
 use crate::numpy_types;
@@ -45,6 +46,7 @@ use space::Space;
 use std::path::Path;
 use storage::{Layout, Storage};
 use tree::{Attribute, Dataset, Place, Tree};
+use widen::widened;
 
 pub use dataset::DatasetBuilder;
 pub use group::Group;
@@ -185,7 +187,7 @@ impl Writer {
             Ok(storage)
         };
         let Some(stored) = numpy_types::stored_as(dtype)? else {
-            return Ok((settle(dtype.clone(), options)?, Vec::new()));
+            return Ok((settle(widened(dtype)?, options)?, Vec::new()));
         };
         let text = Value::from(numpy_types::describe(dtype));
         let descr = attribute::encode(numpy_types::ATTRIBUTE, &text)?;
@@ -205,8 +207,9 @@ impl Writer {
     /// # Errors
     /// `Usage` when the name is taken or cannot be stored, `Unsupported` for a type that HDF5 lacks.
     pub fn named_type(&mut self, path: &str, dtype: &Dtype) -> Result<()> {
-        let made = datatype::emit(dtype, &mut Vec::new());
-        made.and_then(|()| self.tree.named_type(path, dtype.clone())).map_err(|e| e.object(path))
+        let dtype = widened(dtype).map_err(|e| e.object(path))?;
+        let made = datatype::emit(&dtype, &mut Vec::new());
+        made.and_then(|()| self.tree.named_type(path, dtype)).map_err(|e| e.object(path))
     }
 
     /// Hangs an attribute on an object that was written (`""` or `"/"` is the root).
@@ -271,7 +274,7 @@ impl ContainerWriter for Writer {
     fn stored_attribute(&mut self, path: &str, name: &str, attribute: &StoredAttribute<'_>) -> Result<bool> {
         let mut put = || {
             let named = attribute.named_type.as_deref();
-            let named = named.map(|n| self.tree.type_at(n, &attribute.dtype)).transpose()?;
+            let named = named.map(|n| self.tree.type_at(n, &widened(&attribute.dtype)?)).transpose()?;
             self.tree.attribute(path, attribute::stored(name, attribute, named)?)
         };
         put().map_err(|e| e.object(format!("{path}@{name}")))?;

@@ -30,11 +30,11 @@ impl Heap for List {
         let number = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
         let index = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
         Ok(match index.and_then(|i| self.0.get(i)) {
-            Some(Reference::Object(path)) => Some(Target { path: path.clone(), region: None }),
+            Some(Reference::Object(path)) => Some(Target::object(path.as_str())),
             Some(Reference::Region(path, selection)) => {
                 let mut region = Vec::new();
                 selection.emit(&mut region)?;
-                Some(Target { path: path.clone(), region: Some(region) })
+                Some(Target::region(path.as_str(), region))
             }
             Some(Reference::Null) | None => None,
         })

@@ -160,15 +160,15 @@ fn fill(dtype: &Dtype, fill: &Fill) -> Result<Fill> {
         return Err(Error::usage(format!("a reference to an object as fill value of {dtype}")));
     }
     let Fill::Value(bytes) = fill else { return Ok(fill.clone()) };
-    if bytes.len() as u64 != dtype.itemsize() {
-        return Err(Error::usage(format!("a fill value of {} bytes for elements of {dtype}", bytes.len())));
-    }
     if heap::points(dtype) {
         // One that is all zeros points at nothing, as does what was never written.
         return match bytes.iter().all(|&b| b == 0) {
             true => Ok(Fill::Zeros),
             false => Err(Error::unsupported(format!("fill values of {dtype} are not written"))),
         };
+    }
+    if bytes.len() as u64 != dtype.itemsize() {
+        return Err(Error::usage(format!("a fill value of {} bytes for elements of {dtype}", bytes.len())));
     }
     // A message must leave room for the value's length.
     if bytes.len() > 0xffff - 6 {

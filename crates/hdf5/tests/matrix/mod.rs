@@ -288,7 +288,7 @@ fn fill(dtype: &Dtype, n: u64, heap: &mut Pointed) -> Vec<u8> {
         Dtype::Reference(ReferenceKind::Object, _) => {
             let path = ["/", "/group", "/target"].get((n % 4) as usize);
             path.map_or(vec![0; 8], |path| {
-                heap.targets.push(Target { path: (*path).into(), region: None });
+                heap.targets.push(Target::object(*path));
                 (heap.targets.len() as u64).to_le_bytes().to_vec()
             })
         }
@@ -301,7 +301,7 @@ fn fill(dtype: &Dtype, n: u64, heap: &mut Pointed) -> Vec<u8> {
             };
             let mut region = Vec::new();
             selection.emit(&mut region).unwrap();
-            heap.targets.push(Target { path: "/target".into(), region: Some(region) });
+            heap.targets.push(Target::region("/target", region));
             let mut out = (heap.targets.len() as u64).to_le_bytes().to_vec();
             out.resize(12, 0);
             out

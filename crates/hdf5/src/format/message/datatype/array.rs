@@ -1,6 +1,6 @@
 //! Arrays of fixed shape inside an element.
 
-use super::{Form, Head, class, emit_in, parse_at, put_head};
+use super::{Form, Head, class, emit_in, parse_at, put_head, written_version};
 use crate::format::put::narrow;
 use crate::format::{Cursor, Put, Sizes};
 use hyperslab_core::dtype::ArrayType;
@@ -43,7 +43,8 @@ pub(super) fn emit(a: &ArrayType, form: Form, out: &mut Vec<u8>) -> Result<()> {
         return Err(Error::unsupported(format!("array type of rank {rank} (HDF5 ends at 32)")));
     }
     let padded = form == Form::Padded;
-    put_head(class::ARRAY, if padded { 2 } else { 3 }, [0; 3], bytes, out)?;
+    let version = if padded { 2 } else { written_version(&a.base, form).max(3) };
+    put_head(class::ARRAY, version, [0; 3], bytes, out)?;
     out.put_u8(rank);
     if padded {
         out.put_zeros(3);

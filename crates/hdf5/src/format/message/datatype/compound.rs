@@ -85,7 +85,7 @@ pub(super) fn emit(s: &Struct, form: Form, out: &mut Vec<u8>) -> Result<()> {
     }
     let [low, high] = narrow::<u16>(s.fields.len(), "member count")?.to_le_bytes();
     let members = s.fields.iter().map(|f| written_version(&f.dtype, form));
-    let version = if form == Form::Compact { 3 } else { members.max().unwrap_or(1) };
+    let version = members.max().unwrap_or(1).max(if form == Form::Compact { 3 } else { 1 });
     put_head(class::COMPOUND, version, [low, high, 0], s.itemsize, out)?;
     for f in &s.fields {
         put_name(&f.name, form, out)?;

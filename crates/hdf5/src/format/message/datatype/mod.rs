@@ -10,7 +10,7 @@ mod array;
 mod atom;
 mod compound;
 mod enumeration;
-mod reference;
+pub(crate) mod reference;
 mod string;
 mod vlen;
 
@@ -108,12 +108,14 @@ pub fn emit(dtype: &Dtype, out: &mut Vec<u8>) -> Result<()> {
     emit_in(dtype, Form::Compact, out)
 }
 
-/// Appends the message body of a type as HDF5 1.6 reads it: versions 1 and 2, names padded.
+/// Appends the message body of a type as HDF5 1.6 reads it: versions 1 and 2, names padded. One that HDF5 1.6 does not
+/// know has its own form.
 ///
 /// # Errors
 /// As [`emit`].
 pub fn emit_old(dtype: &Dtype, out: &mut Vec<u8>) -> Result<()> {
-    emit_in(dtype, Form::Padded, out)
+    let later = written_version(dtype, Form::Padded) >= reference::LATER_VERSION;
+    emit_in(dtype, if later { Form::Compact } else { Form::Padded }, out)
 }
 
 /// How what is made of other types is written.
@@ -159,16 +161,15 @@ fn put_head(class: u8, version: u8, bits: [u8; 3], size: u64, out: &mut Vec<u8>)
 
 /// The version under which a type is written: that of an enclosing sequence must not be lower.
 fn written_version(dtype: &Dtype, form: Form) -> u8 {
+    let least = if form == Form::Padded { 1 } else { 3 };
     match dtype {
         Dtype::Vlen(v) => written_version(&v.base, form),
-        Dtype::Array(_) if form == Form::Padded => 2,
-        Dtype::Struct(s) if form == Form::Padded => {
-            s.fields.iter().map(|f| written_version(&f.dtype, form)).max().unwrap_or(1)
+        Dtype::Array(a) => written_version(&a.base, form).max(if form == Form::Padded { 2 } else { 3 }),
+        Dtype::Struct(s) => {
+            s.fields.iter().map(|f| written_version(&f.dtype, form)).max().unwrap_or(1).max(least)
         }
-        Dtype::Bool | Dtype::Complex(_) | Dtype::Struct(_) | Dtype::Enum(_) | Dtype::Array(_) => match form {
-            Form::Padded => 1,
-            Form::Compact => 3,
-        },
+        Dtype::Bool | Dtype::Complex(_) | Dtype::Enum(_) => least,
+        Dtype::Reference(_, reference::LATER) => reference::LATER_VERSION,
         _ => 1,
     }
 }

@@ -17,17 +17,23 @@ pub(super) fn parse(head: &Head, c: &Cursor<'_>) -> Result<Dtype> {
     Ok(Dtype::Reference(kind, head.size))
 }
 
-/// A reference of before HDF5 1.12: an address, or a heap address and object number.
+/// Bytes of a reference since HDF5 1.12.
+pub(crate) const LATER: u32 = 18;
+/// The version of types that has those.
+pub(super) const LATER_VERSION: u8 = 4;
+
+/// A reference of before HDF5 1.12 (an address, or a heap address and object number), or of one since.
 pub(super) fn emit(kind: ReferenceKind, size: u32, out: &mut Vec<u8>) -> Result<()> {
-    let (bits, want) = match kind {
-        ReferenceKind::Object => (0, 8),
-        ReferenceKind::Region => (1, 12),
-        ReferenceKind::Attribute => return Err(Error::unsupported("writing references to attributes")),
+    // The upper half of the bits: the version of encoded references.
+    let (bits, version) = match (kind, size) {
+        (ReferenceKind::Object, 8) => (0, 1),
+        (ReferenceKind::Region, 12) => (1, 1),
+        (ReferenceKind::Object, LATER) => (0x12, LATER_VERSION),
+        (ReferenceKind::Region, LATER) => (0x13, LATER_VERSION),
+        (ReferenceKind::Attribute, LATER) => (0x14, LATER_VERSION),
+        _ => return Err(Error::unsupported(format!("writing references of {size} bytes"))),
     };
-    if size != want {
-        return Err(Error::unsupported(format!("writing references of {size} bytes")));
-    }
-    put_head(class::REFERENCE, 1, [bits, 0, 0], size.into(), out)
+    put_head(class::REFERENCE, version, [bits, 0, 0], size.into(), out)
 }
 
 pub(super) fn parse_opaque(head: &Head, c: &mut Cursor<'_>) -> Result<Dtype> {
