@@ -1,7 +1,7 @@
 """Writes with h5py the file that a list of cells describes: `matrix.py LIST OUT`.
 
 A cell: path, type (as `slab ls --json` has it), shape (null: no elements; list), and what else applies: max, chunks,
-layout, gzip, lzf, shuffle, fletcher32, fill (bytes, as hex), attribute (the cell is one of the object at `path`), group,
+layout, gzip, lzf, shuffle, fletcher32, filters (number, parameters, our parameters), fill (bytes, as hex), attribute (the cell is one of the object at `path`), group,
 soft, external, hard, committed, named. Elements follow from their number: see `fill`.
 """
 import json
@@ -192,8 +192,8 @@ def plist(cell, t):
         p.set_filter(32015, h5z.FLAG_OPTIONAL, (cell['zstd'],))
     if cell.get('bzip2') is not None:
         p.set_filter(307, h5z.FLAG_OPTIONAL, (cell['bzip2'],))
-    if cell.get('bitshuffle'):
-        p.set_filter(32008, h5z.FLAG_OPTIONAL, (0, 2))
+    for number, values, _ in cell.get('filters', []):
+        p.set_filter(number, h5z.FLAG_OPTIONAL, tuple(values))
     if cell.get('fletcher32'):
         p.set_fletcher32()
     if cell.get('fill') is not None:
