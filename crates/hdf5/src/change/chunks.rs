@@ -40,8 +40,13 @@ pub(super) fn overwrite<S: Storage>(
         Ok(())
     })?;
     let in_batch = usize_of((BATCH / chunk_bytes.max(1)).clamp(1, 4096))?;
+    let mut made = BTreeMap::new();
     for batch in places.chunks(in_batch) {
-        write_batch(change, layout, &known, batch, chunk_bytes, elements)?;
+        made.extend(write_batch(change, layout, &known, batch, chunk_bytes, elements)?);
+    }
+    // All or, where one was an error, none.
+    if let Some(p) = &mut change.pending {
+        p.chunks.extend(made);
     }
     Ok(())
 }
@@ -53,11 +58,11 @@ fn write_batch<S: Storage>(
     batch: &[(Position, Copy, bool)],
     chunk_bytes: u64,
     elements: &[u8],
-) -> Result<()> {
+) -> Result<BTreeMap<Position, Chunk>> {
     let mut plan = change.plan();
     let mut made: BTreeMap<Position, Chunk> = BTreeMap::new();
     {
-        let Some(p) = &change.pending else { return Ok(()) };
+        let Some(p) = &change.pending else { return Ok(made) };
         let one = |(at, copy, whole): &(Position, Copy, bool)| {
             let chunk = known.get(at).copied();
             let plain = p.filters.is_empty() || is_edge_unfiltered(layout, at, &p.dims);
@@ -91,10 +96,7 @@ fn write_batch<S: Storage>(
         }
     }
     change.write_ahead(plan)?;
-    if let Some(p) = &mut change.pending {
-        p.chunks.extend(made);
-    }
-    Ok(())
+    Ok(made)
 }
 
 /// Whether an index has room for the stored size of a chunk.

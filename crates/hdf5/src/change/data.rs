@@ -145,7 +145,11 @@ impl<S: Storage> Change<S> {
         self.check_usable()?;
         let Some(p) = self.pending.take() else { return Ok(()) };
         let path = p.path.clone();
-        self.switch_dataset(p).map_err(|e| self.place(e, &path))
+        self.switch_dataset(p).map_err(|e| {
+            // Nothing leads to the chunks that were written ahead any more.
+            self.cut(0);
+            self.place(e, &path)
+        })
     }
 
     fn switch_dataset(&mut self, mut p: Pending) -> Result<()> {
@@ -239,7 +243,7 @@ impl<S: Storage> Change<S> {
         if layout.edge_unfiltered && !p.filters.is_empty() {
             return Err(Error::unsupported("extending an array whose chunks at its edge are not filtered"));
         }
-        shape.bytes(p.stored.itemsize())?;
+        shape.bytes(p.stored.itemsize()).map_err(crate::write::asked)?;
         if matches!(layout.index, ChunkIndex::Implicit) {
             let layout = layout.clone();
             return chunks::fill_implicit(self, &layout, shape);
@@ -280,10 +284,11 @@ impl<S: Storage> Change<S> {
         if view.is_empty() {
             return Ok(());
         }
+        let (stored, place) = (p.stored.clone(), p.place.clone());
         let mut part = plan.part()?;
-        let elements = part.elements(view, &p.stored, &limits)?;
+        let elements = part.elements(view, &stored, &limits, &|path| self.address(path).ok())?;
         plan.add(part)?;
-        match p.place.clone() {
+        match place {
             Place::Compact(at) => self.overwrite_compact(at, &taken, &elements, plan),
             Place::Contiguous(at) => self.overwrite_contiguous(at, &taken, &elements, plan),
             Place::Chunked(layout) => {
