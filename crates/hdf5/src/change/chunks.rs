@@ -4,6 +4,7 @@ use super::data::{Pending, Position, usize_of};
 use super::{Change, Plan};
 use crate::append::Storage;
 use crate::filter;
+use crate::format::UNDEFINED;
 use crate::format::btree_v1::ChunkKey;
 use crate::format::extensible_array::size_width_v4;
 use crate::format::fixed_array::Header;
@@ -100,7 +101,7 @@ fn write_batch<S: Storage>(
 }
 
 /// Whether an index has room for the stored size of a chunk.
-fn check_size(size: u64, layout: &Chunked, chunk_bytes: u64) -> Result<()> {
+pub(super) fn check_size(size: u64, layout: &Chunked, chunk_bytes: u64) -> Result<()> {
     let bits = match layout.index {
         ChunkIndex::BtreeV1 => 32,
         _ if layout.version >= 5 => 64,
@@ -114,7 +115,7 @@ fn check_size(size: u64, layout: &Chunked, chunk_bytes: u64) -> Result<()> {
 }
 
 /// What the index in the file knows of a region.
-fn stored<S: Storage>(
+pub(super) fn stored<S: Storage>(
     change: &Change<S>,
     p: &Pending,
     layout: &Chunked,
@@ -146,7 +147,7 @@ fn stored<S: Storage>(
 }
 
 /// The bytes of a chunk that is in the file.
-fn decoded<S: Storage>(
+pub(super) fn decoded<S: Storage>(
     change: &Change<S>,
     p: &Pending,
     chunk: &Chunk,
@@ -224,6 +225,9 @@ pub(super) fn layout<S: Storage>(
     let region = Region { low: SmallVec::from_elem(0, layout.dims.len()), high: counts };
     let mut all = stored(change, p, layout, &region)?;
     all.extend(p.chunks.iter().map(|(at, c)| (at.clone(), *c)));
+    if all.is_empty() {
+        return with_address(body, Some(layout), UNDEFINED);
+    }
     let chunk_bytes = layout.dims.bytes(layout.element_size)?;
     let address = match layout.index {
         ChunkIndex::BtreeV1 => tree_v1(change, layout, &all, chunk_bytes, plan)?,

@@ -18,6 +18,7 @@ mod header;
 mod link;
 mod open;
 mod plan;
+mod shrink;
 mod symbols;
 
 use crate::append::{FileStorage, Storage, Sync};

@@ -126,6 +126,10 @@ pub(super) fn step(f: &mut Change<Recorder>, step: &Json) -> Result<()> {
             let values: Vec<i32> = (0..shape.count()? as i64).map(|i| ((i + start) % 89) as i32).collect();
             f.put(text(1), &View::from_slice(shape, &values)?, &ArrayOptions::default())
         }
+        "resize" => {
+            let shape: Shape = step[2].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+            f.dataset(text(1))?.resize(shape).map(drop)
+        }
         "long" => {
             let n = step[3].as_i64().unwrap();
             f.attribute(text(1), text(2), Value::list((0..n).map(|i| Value::from(i % 91))))

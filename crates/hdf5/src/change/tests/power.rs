@@ -1,7 +1,9 @@
 //! A loss of power while a file is changed: of what was written since the last barrier any sectors may be missing.
 
+use super::attributes::ATTRIBUTES;
+use super::elements::{ELEMENTS, EXTENTS, SMALLER};
 use super::harness::{Base, Case, PYTHONS, bases, our_own, ours, states, step};
-use super::{attributes::ATTRIBUTES, elements::ELEMENTS, elements::EXTENTS, names::NAMES};
+use super::names::NAMES;
 use crate::append::Sync;
 use crate::append::tests::power::{Random, lose};
 use crate::append::tests::recorder::{Op, Recorder};
@@ -102,7 +104,7 @@ fn a_loss_of_power_leaves_old_or_new() {
     if all.is_empty() {
         all.push(our_own());
     }
-    let cases: Vec<&Case> = [ATTRIBUTES, ELEMENTS, EXTENTS, NAMES].into_iter().flatten().collect();
+    let cases: Vec<&Case> = [ATTRIBUTES, ELEMENTS, EXTENTS, SMALLER, NAMES].into_iter().flatten().collect();
     let dir = tempfile::tempdir().unwrap();
     let mut count = Count::default();
     let mut theirs = 0;
