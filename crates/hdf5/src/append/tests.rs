@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 mod contest;
 mod oracle;
-mod power;
+pub(crate) mod power;
 mod prefixes;
 pub(crate) mod recorder;
 mod resume;

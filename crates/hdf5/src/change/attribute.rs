@@ -41,16 +41,16 @@ impl Info {
         Ok(Some(Info { dense, next: next.filter(|_| flags & 1 != 0), indexed: flags & 2 != 0 }))
     }
 
-    /// The body of a message: with heap and tree of names, or without.
-    fn emit(&self, dense: Option<(u64, u64)>) -> Vec<u8> {
+    /// The body of a message: with heap, tree of names and of order, or without.
+    fn emit(&self, dense: Option<(u64, u64, Option<u64>)>) -> Vec<u8> {
         let mut out = vec![0, u8::from(self.next.is_some()) | (u8::from(self.indexed) << 1)];
         if let Some(next) = self.next {
             out.put_u16(next);
         }
-        out.put_address(dense.map(|(heap, _)| heap));
-        out.put_address(dense.map(|(_, names)| names));
+        out.put_address(dense.map(|(heap, ..)| heap));
+        out.put_address(dense.map(|(_, names, _)| names));
         if self.indexed {
-            out.put_address(None);
+            out.put_address(dense.and_then(|(.., order)| order));
         }
         out
     }
@@ -63,7 +63,7 @@ impl<S: Storage> Change<S> {
         }
         let mut plan = self.plan();
         let mut part = plan.part()?;
-        let body = part.attribute(name, value)?;
+        let body = part.attribute(name, value, &|path| self.address(path).ok())?;
         plan.add(part)?;
         self.edit_attributes(path, plan, name, Some(body))
     }
@@ -144,21 +144,16 @@ impl<S: Storage> Change<S> {
         let longest = attributes.iter().map(|m| m.body.len()).max().unwrap_or(0);
         let was_dense = info.dense.is_some();
         let mut dense = None;
-        if longest > MOST || (was_dense && attributes.len() > FEW && info.next.is_none()) {
-            if info.next.is_some() {
-                return Err(Error::unsupported(format!(
-                    "an attribute of more than {MOST} bytes on an object that keeps the order of its attributes"
-                )));
-            }
+        if longest > MOST || (was_dense && attributes.len() > FEW) {
             let mut each = Vec::with_capacity(attributes.len());
             for m in attributes {
                 let name = Attribute::parse(&m.body, m.offset)?.name;
                 let name = std::str::from_utf8(name)
                     .map_err(|_| Error::unsupported("attributes in a heap whose names are no text"))?;
-                each.push((name.to_owned(), m.body.clone()));
+                each.push(((name.to_owned(), m.body.clone()), info.next.map(|_| m.order)));
             }
             let mut part = plan.part()?;
-            dense = Some(part.dense_attributes(&each)?);
+            dense = Some(part.dense_attributes(&each, info.indexed)?);
             plan.add(part)?;
             header.remove_all(kind::ATTRIBUTE);
         }

@@ -4,6 +4,7 @@ use super::data::{Pending, Position, usize_of};
 use super::{Change, Plan};
 use crate::append::Storage;
 use crate::filter;
+use crate::format::UNDEFINED;
 use crate::format::btree_v1::ChunkKey;
 use crate::format::extensible_array::size_width_v4;
 use crate::format::fixed_array::Header;
@@ -40,8 +41,13 @@ pub(super) fn overwrite<S: Storage>(
         Ok(())
     })?;
     let in_batch = usize_of((BATCH / chunk_bytes.max(1)).clamp(1, 4096))?;
+    let mut made = BTreeMap::new();
     for batch in places.chunks(in_batch) {
-        write_batch(change, layout, &known, batch, chunk_bytes, elements)?;
+        made.extend(write_batch(change, layout, &known, batch, chunk_bytes, elements)?);
+    }
+    // All or, where one was an error, none.
+    if let Some(p) = &mut change.pending {
+        p.chunks.extend(made);
     }
     Ok(())
 }
@@ -53,11 +59,11 @@ fn write_batch<S: Storage>(
     batch: &[(Position, Copy, bool)],
     chunk_bytes: u64,
     elements: &[u8],
-) -> Result<()> {
+) -> Result<BTreeMap<Position, Chunk>> {
     let mut plan = change.plan();
     let mut made: BTreeMap<Position, Chunk> = BTreeMap::new();
     {
-        let Some(p) = &change.pending else { return Ok(()) };
+        let Some(p) = &change.pending else { return Ok(made) };
         let one = |(at, copy, whole): &(Position, Copy, bool)| {
             let chunk = known.get(at).copied();
             let plain = p.filters.is_empty() || is_edge_unfiltered(layout, at, &p.dims);
@@ -91,14 +97,11 @@ fn write_batch<S: Storage>(
         }
     }
     change.write_ahead(plan)?;
-    if let Some(p) = &mut change.pending {
-        p.chunks.extend(made);
-    }
-    Ok(())
+    Ok(made)
 }
 
 /// Whether an index has room for the stored size of a chunk.
-fn check_size(size: u64, layout: &Chunked, chunk_bytes: u64) -> Result<()> {
+pub(super) fn check_size(size: u64, layout: &Chunked, chunk_bytes: u64) -> Result<()> {
     let bits = match layout.index {
         ChunkIndex::BtreeV1 => 32,
         _ if layout.version >= 5 => 64,
@@ -112,7 +115,7 @@ fn check_size(size: u64, layout: &Chunked, chunk_bytes: u64) -> Result<()> {
 }
 
 /// What the index in the file knows of a region.
-fn stored<S: Storage>(
+pub(super) fn stored<S: Storage>(
     change: &Change<S>,
     p: &Pending,
     layout: &Chunked,
@@ -144,7 +147,7 @@ fn stored<S: Storage>(
 }
 
 /// The bytes of a chunk that is in the file.
-fn decoded<S: Storage>(
+pub(super) fn decoded<S: Storage>(
     change: &Change<S>,
     p: &Pending,
     chunk: &Chunk,
@@ -222,6 +225,9 @@ pub(super) fn layout<S: Storage>(
     let region = Region { low: SmallVec::from_elem(0, layout.dims.len()), high: counts };
     let mut all = stored(change, p, layout, &region)?;
     all.extend(p.chunks.iter().map(|(at, c)| (at.clone(), *c)));
+    if all.is_empty() {
+        return with_address(body, Some(layout), UNDEFINED);
+    }
     let chunk_bytes = layout.dims.bytes(layout.element_size)?;
     let address = match layout.index {
         ChunkIndex::BtreeV1 => tree_v1(change, layout, &all, chunk_bytes, plan)?,

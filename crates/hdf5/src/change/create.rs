@@ -4,9 +4,9 @@ use super::Change;
 use crate::Writer;
 use crate::append::Storage;
 use crate::read::walk;
-use crate::write::Libver;
 use crate::write::part::{Made, Part};
-use hyperslab_core::{ArrayOptions, AsView, ContainerWriter, Error, LinkTo, Result, Value, View};
+use crate::write::{Libver, check_link};
+use hyperslab_core::{ArrayOptions, AsView, ContainerWriter, Dtype, Error, LinkTo, Result, Value, View};
 
 impl<S: Storage> Change<S> {
     /// Makes a group and its parents; a group that is there stays as it is.
@@ -19,7 +19,7 @@ impl<S: Storage> Change<S> {
         let made = self.split(path).and_then(|(group, rest)| match rest.is_empty() {
             true if self.is_group(path)? => Ok(()),
             true => Err(Error::usage("a dataset has the name")),
-            false => self.make(group, |w| w.group(&rest).map(drop)),
+            false => self.make(group, true, |w| w.group(&rest).map(drop)),
         });
         made.map_err(|e| self.place(e, path))
     }
@@ -31,26 +31,29 @@ impl<S: Storage> Change<S> {
     /// that are not written; `Invalid`, `Limit`, `Io`.
     pub fn put(&mut self, path: &str, array: &(impl AsView + ?Sized), options: &ArrayOptions) -> Result<()> {
         let view = array.as_view()?;
-        self.settle()?;
-        self.put_view(path, &view, options).map_err(|e| self.place(e, path))
+        self.new_at(path, |w, rest| ContainerWriter::array(w, rest, &view, options))
     }
 
-    fn put_view(&mut self, path: &str, view: &View<'_>, options: &ArrayOptions) -> Result<()> {
-        let (group, rest) = self.split(path)?;
-        if rest.is_empty() {
-            return Err(Error::usage("the name is taken"));
-        }
-        self.make(group, |w| ContainerWriter::array(w, &rest, view, options))
+    /// Makes what gets a new name: `make` is given a writer for the deepest group of the path that is there, and the
+    /// rest of the path.
+    fn new_at(&mut self, path: &str, make: impl FnOnce(&mut Writer, &str) -> Result<()>) -> Result<()> {
+        self.settle()?;
+        let made = self.split(path).and_then(|(group, rest)| match rest.is_empty() {
+            true => Err(Error::usage("the name is taken")),
+            false => self.make(group, true, |w| make(w, &rest)),
+        });
+        made.map_err(|e| self.place(e, path))
     }
 
     /// Adds to a group what a writer makes: everything that it has, with its attributes, appears at once, but that a
-    /// group in the format of HDF5 before 1.8 gets its names one after another.
+    /// group in the format of HDF5 before 1.8 gets its names one after another. References of the new elements lead to
+    /// what is made with them, by the path that it has for the writer, or else to an object of this file by its path.
     ///
     /// # Errors
     /// As [`Change::put`], and what `make` returns.
     pub fn add(&mut self, group: &str, make: impl FnOnce(&mut Writer) -> Result<()>) -> Result<()> {
         self.settle()?;
-        let made = self.address(group).and_then(|address| self.make(address, make));
+        let made = self.address(group).and_then(|address| self.make(address, false, make));
         made.map_err(|e| self.place(e, group))
     }
 
@@ -93,13 +96,11 @@ impl<S: Storage> Change<S> {
         self.settle()?;
         let mut made = || {
             let texts = match &to {
-                LinkTo::Soft(target) => vec![target],
-                LinkTo::External { file, path } => vec![file, path],
+                LinkTo::Soft(target) => vec![target.as_str()],
+                LinkTo::External { file, path } => vec![file.as_str(), path.as_str()],
             };
-            if texts.iter().any(|t| t.is_empty() || t.contains('\0') || t.len() > 0x7000) {
-                return Err(Error::usage(format!("{texts:?} is nothing that a link can lead to")));
-            }
             let (group, name) = self.free_name(path)?;
+            check_link(&name, &texts)?;
             self.add_links(group, &[(name, Made::Link(to.clone()))], self.plan())
         };
         made().map_err(|e| self.place(e, path))
@@ -135,18 +136,20 @@ impl<S: Storage> Change<S> {
         if self.superblock.version < 2 { Libver::Earliest } else { Libver::V110 }
     }
 
-    /// Makes new objects and the names that lead to them in a group.
-    fn make(&mut self, group: u64, make: impl FnOnce(&mut Writer) -> Result<()>) -> Result<()> {
+    /// Makes new objects and the names that lead to them in a group. References of theirs lead to objects of this file
+    /// and, unless they are `only` meant to, to new ones.
+    fn make(&mut self, group: u64, only: bool, make: impl FnOnce(&mut Writer) -> Result<()>) -> Result<()> {
         let mut plan = self.plan();
         let start = plan.aligned()?;
-        let (part, names) = Part::tree(start, self.libver(), make)?;
+        let find = |path: &str| self.address(path).ok();
+        let (part, names) = Part::tree(start, self.libver(), &find, only, make)?;
         plan.add(part)?;
         self.add_links(group, &names, plan)
     }
 
     /// The deepest group of a path that is there, and the names below it that are not.
     fn split(&self, path: &str) -> Result<(u64, String)> {
-        let names: Vec<&str> = path.split('/').filter(|p| !p.is_empty() && *p != ".").collect();
+        let names: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
         let file = self.file()?;
         let (mut address, mut there) = (file.superblock().root, 0);
         for n in 1..=names.len() {
@@ -173,6 +176,7 @@ impl<S: Storage> Change<S> {
         if name.is_empty() || matches!(name, "." | "..") || name.contains('\0') {
             return Err(Error::usage(format!("{name:?} cannot be the name of an HDF5 object")));
         }
+        check_link(name, &[])?;
         let address = self.address(parent)?;
         if !self.is_group(parent)? {
             return Err(Error::usage("a dataset stands where a group is needed"));
@@ -199,6 +203,16 @@ impl<S: Storage> ContainerWriter for Change<S> {
     fn attribute(&mut self, path: &str, name: &str, value: &Value) -> Result<()> {
         self.settle()?;
         self.set_attribute(path, name, value).map_err(|e| self.place(e, &format!("{path}@{name}")))
+    }
+
+    fn null(&mut self, path: &str, dtype: &Dtype, options: &ArrayOptions) -> Result<bool> {
+        self.new_at(path, |w, rest| w.null(rest, dtype, options).map(drop))?;
+        Ok(true)
+    }
+
+    fn named_type(&mut self, path: &str, dtype: &Dtype) -> Result<bool> {
+        self.new_at(path, |w, rest| w.named_type(rest, dtype))?;
+        Ok(true)
     }
 
     fn link(&mut self, path: &str, to: &LinkTo) -> Result<bool> {

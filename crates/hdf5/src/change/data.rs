@@ -5,7 +5,7 @@
 //! or in chunks without filters, are overwritten where they are.
 
 use super::header::Header;
-use super::{Change, Plan, chunks};
+use super::{Change, Plan, chunks, shrink};
 use crate::append::Storage;
 use crate::filter;
 use crate::format::message::dataspace::UNLIMITED;
@@ -29,21 +29,23 @@ pub(super) type Position = SmallVec<[u64; 4]>;
 pub(super) struct Pending {
     pub(super) path: String,
     pub(super) header: Header,
-    stored: Dtype,
+    pub(super) stored: Dtype,
     shown: Dtype,
     /// Extents in the file, and as they are to be.
     pub(super) was: Shape,
     pub(super) dims: Shape,
     pub(super) max: Option<Shape>,
-    place: Place,
+    pub(super) place: Place,
     pub(super) filters: Vec<Filter>,
     pub(super) fill: Option<Vec<u8>>,
     /// Chunks that the index in the file does not know.
     pub(super) chunks: BTreeMap<Position, Chunk>,
+    /// Whether the index in the file knows chunks that are to go.
+    pub(super) cut: bool,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+pub(super) enum Place {
     /// Where in the layout message.
     Compact(usize),
     Contiguous(Option<u64>),
@@ -73,7 +75,8 @@ impl<S: Storage> Change<S> {
 
     fn open_dataset(&mut self, path: &str) -> Result<()> {
         self.check_usable()?;
-        if self.pending.as_ref().is_some_and(|p| p.path == path) {
+        // What was cut off must be gone before there is room for it again.
+        if self.pending.as_ref().is_some_and(|p| p.path == path && !p.cut) {
             return Ok(());
         }
         self.settle()?;
@@ -133,6 +136,7 @@ impl<S: Storage> Change<S> {
             max: d.space.max.clone(),
             filters: d.filters,
             chunks: BTreeMap::new(),
+            cut: false,
             header,
             was,
             place,
@@ -145,15 +149,19 @@ impl<S: Storage> Change<S> {
         self.check_usable()?;
         let Some(p) = self.pending.take() else { return Ok(()) };
         let path = p.path.clone();
-        self.switch_dataset(p).map_err(|e| self.place(e, &path))
+        self.switch_dataset(p).map_err(|e| {
+            // Nothing leads to the chunks that were written ahead any more.
+            self.cut(0);
+            self.place(e, &path)
+        })
     }
 
     fn switch_dataset(&mut self, mut p: Pending) -> Result<()> {
-        if p.chunks.is_empty() && p.dims == p.was {
+        if p.chunks.is_empty() && p.dims == p.was && !p.cut {
             return Ok(());
         }
         let mut plan = self.plan();
-        if let (Place::Chunked(layout), false) = (&p.place, p.chunks.is_empty()) {
+        if let (Place::Chunked(layout), true) = (&p.place, p.cut || !p.chunks.is_empty()) {
             let body = chunks::layout(self, &p, layout, &mut plan)?;
             if let Some(position) = p.header.position(kind::LAYOUT) {
                 p.header.replace(position, body);
@@ -178,6 +186,19 @@ impl<S: Storage> DatasetChange<'_, S> {
         let shape = shape.into();
         self.change.open_dataset(&self.path).map_err(|e| self.change.place(e, &self.path))?;
         self.change.extend(shape).map_err(|e| self.change.place(e, &self.path))?;
+        Ok(self)
+    }
+
+    /// Gives the dataset other extents, greater and smaller ones. Elements beyond them are gone, and new ones are the
+    /// fill value.
+    ///
+    /// # Errors
+    /// `Usage` for extents beyond the greatest ones, or a dataset that is not stored in chunks; `Unsupported` where all
+    /// chunks have their places from the start, or filters are not written; `Invalid`, `Limit`, `Io`.
+    pub fn resize(&mut self, shape: impl Into<Shape>) -> Result<&mut Self> {
+        let shape = shape.into();
+        self.change.open_dataset(&self.path).map_err(|e| self.change.place(e, &self.path))?;
+        self.change.resize(&self.path, shape).map_err(|e| self.change.place(e, &self.path))?;
         Ok(self)
     }
 
@@ -211,6 +232,18 @@ fn extents(body: &[u8], dims: &Shape) -> Result<Vec<u8>> {
     Ok(body)
 }
 
+/// Whether the greatest extents allow these.
+fn check_extents(shape: &Shape, p: &Pending) -> Result<()> {
+    let max = p.max.as_ref().unwrap_or(&p.was);
+    if let Some((n, m)) = shape.iter().zip(max.iter()).find(|(n, m)| n > m) {
+        return Err(Error::usage(format!("extent {n} where {m} is the greatest")));
+    }
+    if shape.contains(&UNLIMITED) {
+        return Err(Error::usage(format!("an extent of {UNLIMITED}")));
+    }
+    shape.bytes(p.stored.itemsize()).map_err(crate::write::asked).map(drop)
+}
+
 impl<S: Storage> Change<S> {
     fn pending(&mut self) -> Result<&mut Pending> {
         self.pending.as_mut().ok_or_else(|| Error::usage("no dataset is being changed"))
@@ -227,25 +260,41 @@ impl<S: Storage> Change<S> {
         let Place::Chunked(layout) = &p.place else {
             return Err(Error::usage("an array that is not stored in chunks cannot grow"));
         };
-        let max = p.max.as_ref().unwrap_or(&p.was);
-        let bad = shape.iter().zip(p.dims.iter().zip(max.iter())).find(|(n, (d, m))| n < d || (*n > *m));
-        if let Some((n, (d, m))) = bad {
-            let most = if *m == UNLIMITED { "unlimited".to_owned() } else { m.to_string() };
-            return Err(Error::usage(format!("extent {n} where {d} is, and {most} the greatest")));
+        let bad = shape.iter().zip(p.dims.iter()).find(|(n, d)| n < d);
+        if let Some((n, d)) = bad {
+            let e = Error::usage(format!("extent {n} where {d} is"));
+            return Err(e.hint("'resize' takes elements away"));
         }
-        if shape.contains(&UNLIMITED) {
-            return Err(Error::usage(format!("an extent of {UNLIMITED}")));
-        }
+        check_extents(&shape, p)?;
         if layout.edge_unfiltered && !p.filters.is_empty() {
             return Err(Error::unsupported("extending an array whose chunks at its edge are not filtered"));
         }
-        shape.bytes(p.stored.itemsize())?;
         if matches!(layout.index, ChunkIndex::Implicit) {
             let layout = layout.clone();
             return chunks::fill_implicit(self, &layout, shape);
         }
         p.dims = shape;
         Ok(())
+    }
+
+    fn resize(&mut self, path: &str, shape: Shape) -> Result<()> {
+        let p = self.pending()?;
+        if shape.len() != p.dims.len() || !shape.iter().zip(p.dims.iter()).any(|(n, d)| n < d) {
+            return self.extend(shape);
+        }
+        // What was put off has other extents.
+        if p.dims != p.was || !p.chunks.is_empty() {
+            self.settle()?;
+            self.pending = Some(self.described(path)?);
+        }
+        let p = self.pending()?;
+        let less: Shape = shape.iter().zip(p.dims.iter()).map(|(n, d)| *n.min(d)).collect();
+        if less != shape {
+            // Whether it can grow so is known before anything of it goes.
+            check_extents(&shape, p)?;
+        }
+        shrink::shrink(self, less)?;
+        self.extend(shape)
     }
 
     fn overwrite(&mut self, selection: &Selection, view: &View<'_>) -> Result<()> {
@@ -280,10 +329,11 @@ impl<S: Storage> Change<S> {
         if view.is_empty() {
             return Ok(());
         }
+        let (stored, place) = (p.stored.clone(), p.place.clone());
         let mut part = plan.part()?;
-        let elements = part.elements(view, &p.stored, &limits)?;
+        let elements = part.elements(view, &stored, &limits, &|path| self.address(path).ok())?;
         plan.add(part)?;
-        match p.place.clone() {
+        match place {
             Place::Compact(at) => self.overwrite_compact(at, &taken, &elements, plan),
             Place::Contiguous(at) => self.overwrite_contiguous(at, &taken, &elements, plan),
             Place::Chunked(layout) => {

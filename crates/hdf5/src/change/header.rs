@@ -37,7 +37,8 @@ const WHAT: &str = "object header";
 pub(super) struct Message {
     pub(super) kind: u16,
     flags: u8,
-    order: u16,
+    /// Its number in the order of creation, where that is kept.
+    pub(super) order: u16,
     pub(super) body: Vec<u8>,
     /// Where the body lies in the file.
     pub(super) offset: u64,
@@ -244,7 +245,9 @@ impl Header {
             _ => Vec::new(),
         };
         for number in candidates {
-            if let Some((at, bytes)) = self.within(number)? {
+            if let Some((at, bytes)) = self.within(number)?
+                && !plan.tears(at, bytes.len())
+            {
                 plan.switch(at, bytes);
                 return Ok(());
             }
@@ -278,10 +281,46 @@ impl Header {
             kind::ATTRIBUTE | kind::LINK => 2,
             _ => 1,
         });
-        let room = self.room(first, 0);
-        if let Some((body, count)) = self.area(&sorted, &[], room, false, first) {
-            return self.finish(plan, first, &body, count);
+        let shortened = self.shortened(first, plan);
+        if let Some((body, count)) = self.area(&sorted, &[], self.room(first, 0), false, first) {
+            let (at, bytes) = self.finished(first, &body, count)?;
+            if shortened.is_none() || !plan.tears(at, bytes.len()) {
+                plan.switch(at, bytes);
+                return Ok(());
+            }
         }
+        self.continued(shortened.as_ref().unwrap_or(first), &sorted, plan)
+    }
+
+    /// The first chunk as short as it must be to be written whole, where it has room for a continuation then: what
+    /// lies behind its end stays as unused space. `None` where it need not be shorter, or cannot be.
+    fn shortened(&self, first: &Chunk, plan: &Plan) -> Option<Chunk> {
+        if !plan.tears(first.at, first.bytes.len()) {
+            return None;
+        }
+        let sum = if self.prefix.version == 1 { 0 } else { 4 };
+        let whole = usize::try_from(plan.whole_from(first.at)).ok()?;
+        let mut room = whole.checked_sub(self.prefix.start + sum)?;
+        if self.prefix.version == 1 {
+            room &= !7;
+        }
+        if room < self.message_len(CONTINUATION) {
+            return None;
+        }
+        let mut bytes = first.bytes.get(..self.prefix.start)?.to_vec();
+        // The length of the area ends the prefix of version 2, and is followed by four bytes of none in version 1.
+        let (at, width) = match self.prefix.version {
+            1 => (8, 4),
+            _ => (self.prefix.start.checked_sub(1 << (self.prefix.flags & 3))?, 1 << (self.prefix.flags & 3)),
+        };
+        bytes.get_mut(at..at + width)?.copy_from_slice((room as u64).to_le_bytes().get(..width)?);
+        bytes.extend_from_slice(first.bytes.get(self.prefix.start..self.prefix.start + room + sum)?);
+        Some(Chunk { at: first.at, bytes, count: 0, next: Vec::new() })
+    }
+
+    /// The first chunk with what fits and a continuation, in a new chunk, with everything else.
+    fn continued(&self, first: &Chunk, sorted: &[&Message], plan: &mut Plan) -> Result<()> {
+        let room = self.room(first, 0);
         let lead = self.message_len(CONTINUATION);
         let Some(mut left) = room.checked_sub(lead) else {
             return Err(Error::unsupported(format!(
@@ -291,7 +330,7 @@ impl Header {
             .at(self.address));
         };
         let (mut here, mut there) = (Vec::new(), Vec::new());
-        for m in sorted {
+        for &m in sorted {
             let len = self.message_len(m.body.len());
             match left.checked_sub(len).filter(|_| there.is_empty()) {
                 Some(rest) => {
@@ -305,7 +344,7 @@ impl Header {
         let used: usize = there.iter().map(|m| self.message_len(m.body.len())).sum();
         let room = used.saturating_add((used / 2).clamp(64, 8192)).next_multiple_of(8);
         let frame = if self.prefix.version == 1 { 0 } else { 8 };
-        let at = plan.take((room + frame) as u64)?;
+        let at = plan.take_whole((room + frame) as u64)?;
         let next = Continuation { address: at, len: (room + frame) as u64 };
         let fresh = Chunk { at, bytes: vec![0; room + frame], count: 0, next: Vec::new() };
         let too_long = || Error::unsupported("a header of so many messages").reading(WHAT).at(self.address);
@@ -313,14 +352,17 @@ impl Header {
         plan.put_at(at, self.framed(&fresh, 1, &body, 0)?);
         let (body, count) =
             self.area(&here, &[next], self.room(first, 0), false, first).ok_or_else(too_long)?;
-        self.finish(plan, first, &body, count.saturating_add(more))
+        let (at, bytes) = self.finished(first, &body, count.saturating_add(more))?;
+        plan.switch(at, bytes);
+        Ok(())
     }
 
-    fn finish(&self, plan: &mut Plan, first: &Chunk, body: &[u8], count: usize) -> Result<()> {
+    /// The write that makes the first chunk what it is to be.
+    fn finished(&self, first: &Chunk, body: &[u8], count: usize) -> Result<(u64, Vec<u8>)> {
         let bytes = self.framed(first, 0, body, count)?;
-        let w = difference(first.at, &first.bytes, &bytes);
-        plan.switch(w.at, w.bytes);
-        Ok(())
+        let old = self.chunks.first().map_or(&[][..], |c| &c.bytes);
+        let w = difference(first.at, old.get(..bytes.len()).unwrap_or_default(), &bytes);
+        Ok((w.at, w.bytes))
     }
 
     /// Bytes for messages in a chunk.

@@ -18,6 +18,7 @@ mod header;
 mod link;
 mod open;
 mod plan;
+mod shrink;
 mod symbols;
 
 use crate::append::{FileStorage, Storage, Sync};
@@ -72,6 +73,8 @@ pub struct Change<S: Storage = FileStorage> {
     end: u64,
     /// Where the superblock says that the file ends.
     stated: u64,
+    /// Where the file ended when it was opened: what lies before is not ours to cut off.
+    found: u64,
     sync: Sync,
     pending: Option<Pending>,
     /// A switch went wrong: what is in the file is not known.
@@ -135,6 +138,18 @@ impl<S: Storage> Change<S> {
         if self.sync == Sync::Durable { self.storage.barrier() } else { Ok(()) }
     }
 
+    /// Cuts off what was written and did not become part of the file, from `end` on.
+    fn cut(&mut self, end: u64) {
+        if self.broken {
+            return;
+        }
+        let end = end.max(self.stated).max(self.found);
+        let len = self.base.saturating_add(end);
+        if self.storage.len().is_ok_and(|n| n > len) && self.storage.set_len(len).is_ok() {
+            self.end = end;
+        }
+    }
+
     /// What the file is changed through.
     pub fn storage(&self) -> &S {
         &self.storage
@@ -164,7 +179,7 @@ impl<S: Storage> Change<S> {
 
     /// A plan of what comes next.
     fn plan(&self) -> Plan {
-        Plan::new(self.end)
+        Plan::new(self.end, self.sync)
     }
 
     /// Adds path and file to an error, and turns addresses into offsets.
@@ -174,6 +189,13 @@ impl<S: Storage> Change<S> {
             Some(name) => e.file(name),
             None => e,
         }
+    }
+}
+
+/// What was not finished is taken back as far as it lies behind the end of the file.
+impl<S: Storage> Drop for Change<S> {
+    fn drop(&mut self) {
+        self.cut(0);
     }
 }
 

@@ -83,6 +83,7 @@ impl<S: Storage> Change<S> {
             base,
             end,
             stated,
+            found: end,
             sync: Sync::None,
             pending: None,
             broken: false,

@@ -7,7 +7,9 @@
 //!    what it was before or what it is to become. Nearly every change has one.
 //!
 //! Each of these is one write by position. A process that is killed between two of them leaves a file that any library
-//! opens. Not here: what is written (the other modules of `change`).
+//! opens. A switch lies within one page of memory, which the system writes whole, or, where a loss of power is waited for,
+//! within one sector of the disk, which that writes whole: whoever plans one asks [`Plan::tears`], and has another way.
+//! Not here: what is written (the other modules of `change`).
 
 use super::Change;
 use crate::append::array::{Space, Write};
@@ -17,24 +19,56 @@ use crate::format::{Put, Sizes};
 use crate::write::part::Part;
 use hyperslab_core::{Error, Result};
 
+/// Bytes that a disk writes whole.
+const SECTOR: u64 = 512;
+/// Bytes that the system writes whole.
+const PAGE: u64 = 4096;
+
 /// New structures, and the writes that make them part of the file.
 #[derive(Debug)]
 pub(super) struct Plan {
     space: Space,
+    /// Bytes, at multiples of themselves, that are written whole.
+    unit: u64,
     fresh: Vec<Write>,
     overwrites: Vec<Write>,
     switches: Vec<Write>,
 }
 
 impl Plan {
-    /// A plan whose new bytes begin at `end`.
-    pub(super) fn new(end: u64) -> Plan {
-        Plan { space: Space { end }, fresh: Vec::new(), overwrites: Vec::new(), switches: Vec::new() }
+    /// A plan whose new bytes begin at `end`, for a file that is synced so.
+    pub(super) fn new(end: u64, sync: Sync) -> Plan {
+        let unit = if sync == Sync::None { PAGE } else { SECTOR };
+        Plan { space: Space { end }, unit, fresh: Vec::new(), overwrites: Vec::new(), switches: Vec::new() }
+    }
+
+    /// Whether a write of so many bytes can be done in part. Files begin at multiples of a sector.
+    pub(super) fn tears(&self, at: u64, len: usize) -> bool {
+        len > 0 && at / self.unit != at.saturating_add(len as u64 - 1) / self.unit
+    }
+
+    /// How far it is from a place to where a write that begins there can be torn.
+    pub(super) fn whole_from(&self, at: u64) -> u64 {
+        self.unit - at % self.unit
+    }
+
+    /// The address of `len` new bytes that are to be written whole later, where there are not too many for that.
+    pub(super) fn take_whole(&mut self, len: u64) -> Result<u64> {
+        let room = self.whole_from(self.space.end);
+        if len <= self.unit && len > room {
+            self.take(room)?;
+        }
+        self.take(len)
     }
 
     /// The address of `len` new bytes.
     pub(super) fn take(&mut self, len: u64) -> Result<u64> {
         self.space.take(len)
+    }
+
+    /// Where the next new bytes will lie, but for their alignment.
+    pub(super) fn end(&self) -> u64 {
+        self.space.end
     }
 
     /// Where a part begins that comes next.
@@ -109,9 +143,17 @@ impl<S: Storage> Change<S> {
         if plan.fresh.is_empty() && plan.overwrites.is_empty() && plan.switches.is_empty() {
             return Ok(());
         }
-        for w in &plan.fresh {
-            self.storage.write_all_at(self.base.saturating_add(w.at), &w.bytes)?;
+        let mut torn = plan.switches.iter().filter(|w| plan.tears(w.at, w.bytes.len()));
+        if let Some(w) = torn.next().filter(|_| self.sync != Sync::None) {
+            let what = format!(
+                "a change of {} bytes that lie in two sectors of the disk, which a loss of power could tear",
+                w.bytes.len()
+            );
+            return Err(Error::unsupported(what)
+                .at(w.at)
+                .hint("with Sync::None it is made; 'slab repack' puts everything elsewhere"));
         }
+        self.write_fresh(&plan)?;
         self.include(plan.space.end)?;
         for w in &plan.overwrites {
             self.storage.write_all_at(self.base.saturating_add(w.at), &w.bytes)?;
@@ -129,9 +171,7 @@ impl<S: Storage> Change<S> {
     /// Writes new bytes of a plan, which do not become part of the file yet, and the elements that are overwritten.
     pub(super) fn write_ahead(&mut self, plan: Plan) -> Result<()> {
         self.check_usable()?;
-        for w in &plan.fresh {
-            self.storage.write_all_at(self.base.saturating_add(w.at), &w.bytes)?;
-        }
+        self.write_fresh(&plan)?;
         self.end = self.end.max(plan.space.end);
         if plan.overwrites.is_empty() {
             return Ok(());
@@ -142,6 +182,17 @@ impl<S: Storage> Change<S> {
             self.storage.write_all_at(self.base.saturating_add(w.at), &w.bytes)?;
         }
         self.barrier()
+    }
+
+    /// Writes the new bytes of a plan; none of them stay where the disk is too full for all.
+    fn write_fresh(&mut self, plan: &Plan) -> Result<()> {
+        let mut each = plan.fresh.iter();
+        let written =
+            each.try_for_each(|w| self.storage.write_all_at(self.base.saturating_add(w.at), &w.bytes));
+        if written.is_err() {
+            self.cut(self.end);
+        }
+        written
     }
 
     /// Makes everything up to `end` part of the file, which it must be before anything refers to it.

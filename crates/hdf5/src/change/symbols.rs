@@ -2,8 +2,8 @@
 //!
 //! Heap header and root of the tree never move, since other entries remember where they are. A name gets its place in
 //! the heap first, where nothing leads to it; then greater names are announced from the root down; then one write of the
-//! symbol node, of the tree node above it, or of the root switches. Names that were taken away stay in the heap, because
-//! the tree may still use them as bounds.
+//! symbol node, of the tree node above it, or of the root switches: nodes that cannot be written whole where they are get
+//! new places. Names that were taken away stay in the heap, because the tree may still use them as bounds.
 //!
 //! Source: HDF5 File Format Specification 3.0, sections III.A.1, III.B to III.D; that libhdf5 1.12 to 2.0 read and
 //! continue what is made here was measured.
@@ -23,12 +23,10 @@ use hyperslab_core::{Error, Limits, LinkTo, Result, ResultExt, Source};
 use std::collections::HashSet;
 
 const ENTRY: usize = 40;
-/// No more free blocks in a heap.
-const NONE_FREE: u64 = 1;
-/// Bytes of the least free block.
-const LEAST_FREE: u64 = 16;
 /// Where a tree node has its first key.
 const KEYS: usize = 24;
+
+mod names;
 
 type Entry = [u8; ENTRY];
 
@@ -317,57 +315,78 @@ impl Table {
             Some(g) => self.text(g)? < name,
             None => false,
         };
-        let levels = path.len();
-        let mut last = None;
-        for (i, (mut node, child)) in path.into_iter().enumerate() {
-            if raise && let Some(slot) = node.children.get_mut(child) {
-                slot.1 = at;
-                if i + 1 < levels {
-                    self.plan_node(&node, plan)?;
-                }
-            }
-            last = Some((node, child));
-        }
-        let Some((mut leaf, child)) = last else { return Err(Error::invalid("a tree without a root")) };
+        let mut above = path;
+        let (mut leaf, child) = above.pop().ok_or_else(|| Error::invalid("a tree without a root"))?;
         let Some(mut symbols) = symbols else {
             let fresh = plan.put(self.emit_symbols(&[entry]))?;
             leaf.children = vec![(fresh, at)];
             leaf.level = 0;
             return self.plan_node(&leaf, plan);
         };
-        let mut place = symbols.entries.len();
-        for (i, e) in symbols.entries.iter().enumerate() {
-            if self.name_of(e)? > name {
-                place = i;
-                break;
+        let announce = |table: &Table, plan: &mut Plan| -> Result<()> {
+            for (mut node, child) in above {
+                if raise && let Some(slot) = node.children.get_mut(child) {
+                    slot.1 = at;
+                    table.plan_node(&node, plan)?;
+                }
             }
-        }
+            Ok(())
+        };
+        let place = self.place_of(&symbols.entries, name)?;
         symbols.entries.insert(place, entry);
+        if raise && let Some(slot) = leaf.children.get_mut(child) {
+            slot.1 = at;
+        }
         if symbols.entries.len() <= self.symbol_room() {
+            announce(self, plan)?;
             if raise {
                 self.plan_node(&leaf, plan)?;
             }
-            let w = difference(symbols.at, &symbols.bytes, &self.emit_symbols(&symbols.entries));
-            plan.switch(w.at, w.bytes);
-            return Ok(());
-        }
-        if leaf.children.len() >= self.node_room() {
-            let mut all = self.entries(change)?;
-            let mut place = all.len();
-            for (i, e) in all.iter().enumerate() {
-                if self.name_of(e)? > name {
-                    place = i;
-                    break;
-                }
-            }
-            all.insert(place, entry);
-            return self.rebuild(change, &all, plan);
+            return self.plan_symbols(&symbols, leaf, child, plan);
         }
         let (left, right) = symbols.entries.split_at(symbols.entries.len() / 2);
         let bound = left.last().map_or(Ok(0), |e| number(e, 0))?;
-        let (a, b) = (plan.put(self.emit_symbols(left))?, plan.put(self.emit_symbols(right))?);
         let greatest = leaf.children.get(child).map_or(at, |(_, g)| *g);
+        let before = plan.end();
+        let mut split = leaf.clone();
+        split.children.splice(child..child + 1, [(before, bound), (before, greatest)]);
+        if leaf.children.len() >= self.node_room() || (self.tears(&split, plan)? && leaf.at != self.root) {
+            let mut all = self.entries(change)?;
+            let place = self.place_of(&all, name)?;
+            all.insert(place, entry);
+            return self.rebuild(change, &all, plan);
+        }
+        let (a, b) = (plan.put(self.emit_symbols(left))?, plan.put(self.emit_symbols(right))?);
         leaf.children.splice(child..child + 1, [(a, bound), (b, greatest)]);
+        announce(self, plan)?;
+        self.plan_node(&leaf, plan)
+    }
+
+    /// Where among entries one of this name belongs.
+    fn place_of(&self, entries: &[Entry], name: &[u8]) -> Result<usize> {
+        for (i, e) in entries.iter().enumerate() {
+            if self.name_of(e)? > name {
+                return Ok(i);
+            }
+        }
+        Ok(entries.len())
+    }
+
+    /// The write that gives a symbol node its entries, where it is or, if that could be torn, in a new place that the
+    /// node above it then leads to.
+    fn plan_symbols(&self, symbols: &Symbols, mut leaf: Node, child: usize, plan: &mut Plan) -> Result<()> {
+        let new = self.emit_symbols(&symbols.entries);
+        let w = difference(symbols.at, &symbols.bytes, &new);
+        if !plan.tears(w.at, w.bytes.len()) {
+            plan.switch(w.at, w.bytes);
+            return Ok(());
+        }
+        // What has been planned of the node already is part of what differs now.
+        leaf.bytes = self.emit_like(&leaf)?;
+        let fresh = plan.put(new)?;
+        if let Some(slot) = leaf.children.get_mut(child) {
+            slot.0 = fresh;
+        }
         self.plan_node(&leaf, plan)
     }
 
@@ -386,13 +405,19 @@ impl Table {
             symbol_node::Target::Hard(a) => Some(a),
             symbol_node::Target::Soft(_) => None,
         };
+        let (mut leaf, child) = path.pop().ok_or_else(none)?;
         if !symbols.entries.is_empty() {
-            let w = difference(symbols.at, &symbols.bytes, &self.emit_symbols(&symbols.entries));
-            plan.switch(w.at, w.bytes);
+            self.plan_symbols(&symbols, leaf, child, plan)?;
             return Ok(object);
         }
-        let (mut leaf, child) = path.pop().ok_or_else(none)?;
-        if leaf.children.len() == 1 && leaf.at != self.root {
+        let (alone, (_, greatest)) = (leaf.children.len() == 1, leaf.children.remove(child));
+        // The bound stays, since the nodes above have it.
+        if child == leaf.children.len()
+            && let Some(last) = leaf.children.last_mut()
+        {
+            last.1 = greatest;
+        }
+        if leaf.at != self.root && (alone || self.tears(&leaf, plan)?) {
             let mut all = Vec::new();
             for e in self.entries(change)? {
                 if self.name_of(&e)? != name {
@@ -401,13 +426,6 @@ impl Table {
             }
             self.rebuild(change, &all, plan)?;
             return Ok(object);
-        }
-        let (_, greatest) = leaf.children.remove(child);
-        // The bound stays, since the nodes above have it.
-        if child == leaf.children.len()
-            && let Some(last) = leaf.children.last_mut()
-        {
-            last.1 = greatest;
         }
         self.plan_node(&leaf, plan)?;
         Ok(object)
@@ -472,92 +490,38 @@ impl Table {
         out
     }
 
-    /// The write that changes a node that is there.
-    fn plan_node(&self, node: &Node, plan: &mut Plan) -> Result<()> {
+    /// The bytes of a node that is there, with other children.
+    fn emit_like(&self, node: &Node) -> Result<Vec<u8>> {
         let side = |at| number(&node.bytes, at).map(|n| (n != UNDEFINED).then_some(n));
         let first = number(&node.bytes, KEYS)?;
-        let new = self.emit_node(node.level, first, &node.children, [side(8)?, side(16)?]);
+        Ok(self.emit_node(node.level, first, &node.children, [side(8)?, side(16)?]))
+    }
+
+    /// Whether a node that is there cannot be written whole.
+    fn tears(&self, node: &Node, plan: &Plan) -> Result<bool> {
+        let w = difference(node.at, &node.bytes, &self.emit_like(node)?);
+        Ok(plan.tears(w.at, w.bytes.len()))
+    }
+
+    /// The write that changes a node that is there. The root, which stays where it is, leads to a new node instead
+    /// where that is what can be written whole.
+    fn plan_node(&self, node: &Node, plan: &mut Plan) -> Result<()> {
+        let new = self.emit_like(node)?;
         let w = difference(node.at, &node.bytes, &new);
-        plan.switch(w.at, w.bytes);
-        Ok(())
-    }
-
-    /// Gives a text its place among the names; returns its offset.
-    fn store(&mut self, text: &[u8]) -> Result<u64> {
-        let need = (text.len() as u64 + 1).next_multiple_of(8);
-        let len = self.data.len() as u64;
-        let (mut at, mut steps) = (self.free, len / LEAST_FREE);
-        let mut place = None;
-        while at != NONE_FREE && steps > 0 {
-            let position = usize::try_from(at).unwrap_or(usize::MAX);
-            let (next, size) =
-                (number(&self.data, position)?, number(&self.data, position.saturating_add(8))?);
-            if at.checked_add(size).is_none_or(|end| end > len) {
-                return Err(Error::invalid("a free block beyond the names")
-                    .reading("local heap")
-                    .at(self.data_at));
-            }
-            if size >= need + LEAST_FREE {
-                set(&mut self.data, position.saturating_add(8), size - need)?;
-                place = Some(at + size - need);
-                break;
-            }
-            (at, steps) = (next, steps - 1);
-        }
-        let place = match place {
-            Some(place) => place,
-            None => {
-                let more = (need + LEAST_FREE).max(len).max(64).next_multiple_of(8);
-                let start = len.next_multiple_of(8);
-                let whole = usize::try_from(start.saturating_add(more));
-                self.data.resize(whole.map_err(|_| Error::limit("names of that many bytes"))?, 0);
-                let free = (start + need) as usize;
-                set(&mut self.data, free, self.free)?;
-                set(&mut self.data, free + 8, more - need)?;
-                self.free = start + need;
-                start
-            }
-        };
-        let start = usize::try_from(place).unwrap_or(usize::MAX);
-        let slot = start.checked_add(need as usize).and_then(|end| self.data.get_mut(start..end));
-        let slot = slot.ok_or_else(|| Error::invalid("a name beyond the names"))?;
-        slot.fill(0);
-        slot.iter_mut().zip(text).for_each(|(to, b)| *to = *b);
-        Ok(place)
-    }
-
-    /// The writes that make the heap what it is to be: names where nothing leads to them, then what is free; or all
-    /// names anew, then where they are.
-    fn plan_heap(&mut self, old: &[u8], plan: &mut Plan) -> Result<()> {
-        if self.data.len() != old.len() {
-            let at = plan.put(self.data.clone())?;
-            let mut field = Vec::new();
-            field.put_u64(self.data.len() as u64);
-            field.put_u64(self.free);
-            field.put_u64(at);
-            plan.switch(self.heap.saturating_add(8), field);
-            self.data_at = at;
+        let (Some(&(_, greatest)), true) =
+            (node.children.last(), node.at == self.root && plan.tears(w.at, w.bytes.len()))
+        else {
+            plan.switch(w.at, w.bytes);
             return Ok(());
-        }
-        // Sizes of free blocks are eight bytes at multiples of eight, and so are names.
-        let mut sizes = HashSet::new();
-        let mut at = self.free;
-        let mut steps = old.len() as u64 / LEAST_FREE;
-        while at != NONE_FREE && steps > 0 {
-            sizes.insert(at.saturating_add(8));
-            at = number(&self.data, usize::try_from(at).unwrap_or(usize::MAX))?;
-            steps -= 1;
-        }
-        let words = old.chunks(8).zip(self.data.chunks(8)).enumerate();
-        for (i, (a, b)) in words {
-            let offset = 8 * i as u64;
-            let place = self.data_at.saturating_add(offset);
-            match (a == b, sizes.contains(&offset)) {
-                (true, _) => {}
-                (false, false) => plan.overwrite(place, b.to_vec()),
-                (false, true) => plan.switch(place, b.to_vec()),
-            }
-        }
+        };
+        let fresh = plan.put(new)?;
+        let level = node.level.checked_add(1).ok_or_else(|| Error::unsupported("a tree that deep"))?;
+        let one = self.emit_node(level, number(&node.bytes, KEYS)?, &[(fresh, greatest)], [None, None]);
+        // What lies behind the only child says nothing.
+        let used = KEYS + 24;
+        let old = node.bytes.get(..used).unwrap_or_default();
+        let w = difference(node.at, old, one.get(..used).unwrap_or_default());
+        plan.switch(w.at, w.bytes);
         Ok(())
     }
 }

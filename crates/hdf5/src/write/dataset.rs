@@ -291,7 +291,7 @@ impl<'w> DatasetBuilder<'w> {
 
 /// The elements of a view, in C order, under another shape.
 fn reshaped<'v>(view: &'v View<'_>, shape: Shape) -> Result<View<'v>> {
-    if shape.count()? != view.len() {
+    if shape.count().map_err(super::asked)? != view.len() {
         let what = format!("an array of shape {} is not one of shape {shape}", view.shape());
         return Err(Error::usage(what));
     }

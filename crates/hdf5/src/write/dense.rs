@@ -16,6 +16,8 @@ const LINK_NAMES: u8 = 5;
 const LINK_ORDER: u8 = 6;
 /// B-tree of attributes by name.
 const ATTRIBUTE_NAMES: u8 = 8;
+/// B-tree of attributes by their order of creation.
+const ATTRIBUTE_ORDER: u8 = 9;
 /// The order of creation of an attribute whose object keeps none.
 const NO_ORDER: u32 = 0xffff;
 
@@ -28,29 +30,43 @@ pub(super) struct Dense {
     pub(super) order: Option<u64>,
 }
 
-/// Writes attributes, each a name and the body of its message.
+/// Writes attributes, each a name, the body of its message and, where that is kept, its number in the order of their
+/// creation, of which there may be an index.
 pub(super) fn attributes<'a>(
-    attributes: impl Iterator<Item = (&'a str, &'a [u8])>,
+    attributes: impl Iterator<Item = (&'a str, &'a [u8], Option<u16>)>,
+    indexed: bool,
     space: &mut Space,
 ) -> Result<Dense> {
     let mut arena = Arena::new(space);
     let mut heap = FractalHeap::new(Parameters::ATTRIBUTES, &mut arena)?;
     let mut all = Vec::new();
-    for (name, body) in attributes {
-        all.push((lookup3(name.as_bytes()), name, heap.add(body, &mut arena)?));
+    for (name, body, order) in attributes {
+        let order = order.map_or(NO_ORDER, u32::from);
+        all.push((lookup3(name.as_bytes()), name, heap.add(body, &mut arena)?, order));
     }
     all.sort_unstable();
     let mut records = Vec::new();
-    for (hash, _, id) in &all {
+    for (hash, _, id, order) in &all {
         records.extend_from_slice(id);
         records.put_u8(0);
-        records.put_u32(NO_ORDER);
+        records.put_u32(*order);
         records.put_u32(*hash);
     }
     let names = btree_v2::write(ATTRIBUTE_NAMES, NODE, 17, &records, &mut arena)?;
+    let mut order = None;
+    if indexed {
+        all.sort_unstable_by_key(|(_, _, _, order)| *order);
+        records.clear();
+        for (_, _, id, order) in &all {
+            records.extend_from_slice(id);
+            records.put_u8(0);
+            records.put_u32(*order);
+        }
+        order = Some(btree_v2::write(ATTRIBUTE_ORDER, NODE, 13, &records, &mut arena)?);
+    }
     let heap = heap.finish(&mut arena)?;
     arena.finish(space)?;
-    Ok(Dense { heap, names, order: None })
+    Ok(Dense { heap, names, order })
 }
 
 /// Writes links in the order of their creation, each a name and the body of its message.

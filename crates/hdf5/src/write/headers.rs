@@ -110,7 +110,8 @@ pub(super) fn emit_from(
         if style.dense_attributes {
             let names = object.attributes.iter().map(|a| a.name.as_str());
             let bodies = std::mem::take(&mut parts.bodies);
-            parts.attributes = dense::attributes(names.zip(bodies.iter().map(Vec::as_slice)), space)?;
+            let each = names.zip(&bodies).map(|(name, body)| (name, body.as_slice(), None));
+            parts.attributes = dense::attributes(each, false, space)?;
         }
         if let ObjectKind::Group { children, .. } = &object.kind {
             match style.links {
@@ -170,7 +171,7 @@ fn settle_fills(tree: &mut Tree, addresses: &[u64]) -> Result<()> {
         let Some(Object { kind: ObjectKind::Dataset(d), .. }) = tree.objects.get(i) else { continue };
         let Fill::Reference(target) = &d.storage.fill else { continue };
         let address = tree.address(&target.path, addresses).ok_or_else(|| {
-            let what = format!("a fill value that refers to {:?}, which is not in the new file", target.path);
+            let what = format!("a fill value that refers to {:?}, which is not in the file", target.path);
             Error::unsupported(what).object(tree.path_of(i))
         })?;
         if let Some(Object { kind: ObjectKind::Dataset(d), .. }) = tree.objects.get_mut(i) {

@@ -29,8 +29,8 @@ trait Take {
     fn target(&mut self, kind: ReferenceKind, target: Target, out: &mut [u8]) -> Result<()>;
 }
 
-/// Where the objects of the new file are, by their path.
-pub(super) type Addresses<'a> = &'a dyn Fn(&str) -> Option<u64>;
+/// Where the objects of the file are, by their path.
+pub(crate) type Addresses<'a> = &'a dyn Fn(&str) -> Option<u64>;
 
 /// Global heap collections written one after another to the end of the file, which nothing else may be appended to
 /// while one is open.
@@ -128,7 +128,7 @@ impl Take for Collections<'_> {
     fn target(&mut self, kind: ReferenceKind, target: Target, out: &mut [u8]) -> Result<()> {
         let path = &target.path;
         let address = (self.addresses)(path).ok_or_else(|| {
-            Error::unsupported(format!("a reference to {path:?}, which is not in the new file"))
+            Error::unsupported(format!("a reference to {path:?}, which is not in the file"))
         })?;
         let mut bytes = Vec::with_capacity(LATER as usize);
         match (kind, &target.region) {
@@ -171,6 +171,13 @@ impl Kept {
         let mut kept = Kept { limits: limits.clone(), ..Kept::default() };
         let bytes = moved(view, &mut kept, limits)?;
         Ok(View::new(widened(view.dtype())?, view.shape().clone(), bytes)?.with_heap(Arc::new(kept)))
+    }
+
+    /// The paths of the objects that elements refer to.
+    pub(super) fn paths(view: &View<'_>, limits: &Limits) -> Result<Vec<String>> {
+        let mut kept = Kept { limits: limits.clone(), ..Kept::default() };
+        moved(view, &mut kept, limits)?;
+        Ok(kept.targets.into_iter().map(|t| t.path).collect())
     }
 
     fn number(bytes: &[u8]) -> Option<usize> {

@@ -48,12 +48,19 @@ use storage::{Layout, Storage};
 use tree::{Attribute, Dataset, Place, Tree};
 use widen::widened;
 
+pub(crate) use tree::check_link;
+
 pub use dataset::DatasetBuilder;
 pub use group::Group;
 pub use libver::Libver;
 pub use reference::{Reference, references};
 pub use rows::RowsWriter;
 pub use stream::DatasetStream;
+
+/// What is wrong with what was asked for, and not with a file.
+pub(crate) fn asked(e: Error) -> Error {
+    Error::usage(e.message().to_owned())
+}
 
 /// Array data starts at a multiple of this, so that a view over a map or an aligned image is aligned too.
 const ALIGNMENT: u64 = 64;

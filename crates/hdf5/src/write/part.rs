@@ -3,6 +3,7 @@
 //! Everything is made in memory, at its final address. Not here: how a part becomes part of the file (`change`).
 
 use super::elements::Elements;
+pub(crate) use super::heap::Addresses;
 use super::heap::Collections;
 use super::index::{self, Sorted};
 use super::newer_index::{self, Entry, Form};
@@ -46,12 +47,18 @@ impl Part {
         Ok((self.start, self.space.into_memory()?))
     }
 
-    /// The body of an attribute's message; what lies outside it is part of this.
-    pub(crate) fn attribute(&mut self, name: &str, value: &Value) -> Result<Vec<u8>> {
+    /// The body of an attribute's message; what lies outside it is part of this. References lead to objects of the file
+    /// that `addresses` knows.
+    pub(crate) fn attribute(
+        &mut self,
+        name: &str,
+        value: &Value,
+        addresses: Addresses<'_>,
+    ) -> Result<Vec<u8>> {
         let a = attribute::encode(name, value)?;
         // What its type and space do not allow is found before anything is made.
         let mut body = attribute::body(&a, None, false)?;
-        let mut heap = Collections::new(&mut self.space, &|_| None);
+        let mut heap = Collections::new(&mut self.space, addresses);
         match &a.data {
             Content::Bytes(bytes) => body.extend_from_slice(bytes),
             Content::Texts(texts) => texts.iter().try_for_each(|t| heap.text(t).map(|r| body.extend(r)))?,
@@ -61,11 +68,16 @@ impl Part {
         Ok(body)
     }
 
-    /// Attributes in a heap of their own, each a name and the body of its message: the addresses of the heap and of the
-    /// tree of names.
-    pub(crate) fn dense_attributes(&mut self, attributes: &[Named]) -> Result<(u64, u64)> {
-        let each = attributes.iter().map(|(name, body)| (name.as_str(), body.as_slice()));
-        dense::attributes(each, &mut self.space).map(|d| (d.heap, d.names))
+    /// Attributes in a heap of their own, each a name, the body of its message and its number in the order of their
+    /// creation, where that is kept: the addresses of the heap, of the tree of names and, if it is to be `indexed`, of
+    /// that of the order.
+    pub(crate) fn dense_attributes(
+        &mut self,
+        attributes: &[(Named, Option<u16>)],
+        indexed: bool,
+    ) -> Result<(u64, u64, Option<u64>)> {
+        let each = attributes.iter().map(|((name, body), order)| (name.as_str(), body.as_slice(), *order));
+        dense::attributes(each, indexed, &mut self.space).map(|d| (d.heap, d.names, d.order))
     }
 
     /// Links in a heap of their own, each a name and the body of its message, in the order of their creation where that
@@ -79,9 +91,16 @@ impl Part {
         dense::links(each, ordered, &mut self.space).map(|d| (d.heap, d.names, d.order))
     }
 
-    /// The elements of a view as they are stored, in C order; what they refer to is part of this.
-    pub(crate) fn elements(&mut self, view: &View<'_>, stored: &Dtype, limits: &Limits) -> Result<Vec<u8>> {
-        Elements::of(view, stored, &mut self.space, limits, &|_| None)?.dense()
+    /// The elements of a view as they are stored, in C order; what they refer to is part of this, but for objects of
+    /// the file that `addresses` knows.
+    pub(crate) fn elements(
+        &mut self,
+        view: &View<'_>,
+        stored: &Dtype,
+        limits: &Limits,
+        addresses: Addresses<'_>,
+    ) -> Result<Vec<u8>> {
+        Elements::of(view, stored, &mut self.space, limits, addresses)?.dense()
     }
 
     /// The version 1 B-tree of chunks in C order, of `width`-byte elements: its address.
@@ -112,15 +131,19 @@ impl Part {
     }
 
     /// What a writer makes, of the structures of a version of HDF5, with the names of its root group and what they lead
-    /// to. The root group itself is left out.
+    /// to. The root group itself is left out. References lead to objects that are made here, unless `only` those of
+    /// the file are meant, and to what `addresses` knows.
     pub(crate) fn tree(
         start: u64,
         libver: Libver,
+        addresses: Addresses<'_>,
+        only: bool,
         make: impl FnOnce(&mut Writer) -> Result<()>,
     ) -> Result<(Part, Vec<(String, Made)>)> {
         let mut writer = Writer::over(Space::behind(start, libver));
         make(&mut writer)?;
         let Writer { mut space, mut tree, limits } = writer;
+        tree.look_elsewhere(addresses, only, &limits)?;
         if tree.objects.first().is_some_and(|root| root.links != 1 || !root.attributes.is_empty()) {
             let what = "attributes and further names of the group that something is added to";
             return Err(Error::usage(what).hint("change the group itself"));

@@ -69,7 +69,7 @@ pub fn references(shape: Shape, targets: Vec<Reference>) -> Result<View<'static>
     if regions > 0 && targets.iter().any(|t| matches!(t, Reference::Object(_))) {
         return Err(Error::usage("references to objects and to regions are of two types"));
     }
-    if shape.count()? != targets.len() as u64 {
+    if shape.count().map_err(super::asked)? != targets.len() as u64 {
         return Err(Error::usage(format!("{} references for an array of shape {shape}", targets.len())));
     }
     let (kind, size) = if regions > 0 { (ReferenceKind::Region, 12) } else { (ReferenceKind::Object, 8) };

@@ -69,7 +69,7 @@ impl Storage {
             let what = format!("rank {} (HDF5 ends at {MAX_RANK})", shape.len());
             return Err(Error::unsupported(what));
         }
-        shape.bytes(dtype.itemsize())?;
+        shape.bytes(dtype.itemsize()).map_err(super::asked)?;
         let space = space(shape, &options.max_shape)?;
         let chunked = |options| chunked(&dtype, &space, shape, &fill, options, libver);
         let layout = match options.layout {

@@ -1,15 +1,19 @@
 //! The objects of a new file until their headers are written.
 
 use super::attribute;
+use super::heap::{Addresses, Kept};
 use super::storage::Storage;
 use crate::format::UNDEFINED;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::layout::ChunkIndex;
-use hyperslab_core::{Dtype, Error, Result, View};
+use hyperslab_core::container::Fill;
+use hyperslab_core::{Dtype, Error, Limits, Result, View};
 use std::collections::HashMap;
 
 /// How deep groups may nest.
 const MAX_DEPTH: usize = 200;
+/// Bytes of a name and of what its link leads to: more than this no message has room for.
+const MAX_LINK: usize = 0xff00;
 
 /// A dataset whose elements are in place.
 pub(super) struct Dataset {
@@ -91,6 +95,10 @@ pub(super) struct Tree {
     pub(super) objects: Vec<Object>,
     /// Whether groups keep the order in which their links were made.
     pub(super) ordered: bool,
+    /// Objects of the file that this becomes a part of, by their path there.
+    elsewhere: HashMap<String, u64>,
+    /// Whether references lead to those alone.
+    only_elsewhere: bool,
 }
 
 fn components(path: &str) -> Result<Vec<&str>> {
@@ -98,10 +106,27 @@ fn components(path: &str) -> Result<Vec<&str>> {
     if parts.len() > MAX_DEPTH {
         return Err(Error::unsupported(format!("groups nested deeper than {MAX_DEPTH} levels")));
     }
-    match parts.iter().find(|p| matches!(**p, "." | "..") || p.contains('\0')) {
-        Some(p) => Err(Error::usage(format!("{p:?} cannot be the name of an HDF5 object"))),
-        None => Ok(parts),
+    if let Some(p) = parts.iter().find(|p| matches!(**p, "." | "..") || p.contains('\0')) {
+        return Err(Error::usage(format!("{p:?} cannot be the name of an HDF5 object")));
     }
+    parts.iter().try_for_each(|p| check_link(p, &[]))?;
+    Ok(parts)
+}
+
+/// An error where a name is too long, or a link cannot lead to these texts.
+pub(crate) fn check_link(name: &str, texts: &[&str]) -> Result<()> {
+    if texts.iter().any(|t| t.is_empty() || t.contains('\0')) {
+        return Err(Error::usage(format!("{texts:?} is nothing that a link can lead to")));
+    }
+    let len = texts.iter().map(|t| t.len()).sum::<usize>().saturating_add(name.len());
+    if len > MAX_LINK {
+        let what = match texts {
+            [] => format!("a name of {len} bytes"),
+            _ => format!("a link whose name and target have {len} bytes"),
+        };
+        return Err(Error::unsupported(format!("{what} (HDF5 has room for {MAX_LINK})")));
+    }
+    Ok(())
 }
 
 impl Tree {
@@ -109,7 +134,36 @@ impl Tree {
         Tree {
             objects: vec![Object { attributes: Vec::new(), links: 1, kind: empty_group() }],
             ordered: false,
+            elsewhere: HashMap::new(),
+            only_elsewhere: false,
         }
+    }
+
+    /// Finds what the elements of arrays and attributes refer to in the file that this becomes a part of.
+    pub(super) fn look_elsewhere(&mut self, find: Addresses<'_>, only: bool, limits: &Limits) -> Result<()> {
+        self.only_elsewhere = only;
+        let mut paths = Vec::new();
+        for object in &self.objects {
+            for a in &object.attributes {
+                if let Content::Elements(view) = &a.data {
+                    paths.extend(Kept::paths(view, limits)?);
+                }
+            }
+            if let ObjectKind::Dataset(d) = &object.kind {
+                if let Place::Waiting(view) = &d.place {
+                    paths.extend(Kept::paths(view, limits)?);
+                }
+                if let Fill::Reference(target) = &d.storage.fill {
+                    paths.push(target.path.clone());
+                }
+            }
+        }
+        for path in paths {
+            if let Some(address) = find(&path) {
+                self.elsewhere.insert(path, address);
+            }
+        }
+        Ok(())
     }
 
     /// What the root group leads to.
@@ -184,13 +238,10 @@ impl Tree {
         };
         let texts = match &child {
             Child::Object(_) => Vec::new(),
-            Child::Soft(path) => vec![path],
-            Child::External { file, path } => vec![file, path],
+            Child::Soft(path) => vec![path.as_str()],
+            Child::External { file, path } => vec![file.as_str(), path.as_str()],
         };
-        let fits = |t: &&String| !t.is_empty() && !t.contains('\0') && t.len() < 0x7000;
-        if !texts.iter().all(fits) {
-            return Err(Error::usage(format!("{texts:?} is nothing that a link can lead to")));
-        }
+        check_link(last, &texts)?;
         let parent = self.group(&parents.join("/"))?;
         self.hang(parent, last, child);
         Ok(())
@@ -270,7 +321,9 @@ impl Tree {
 
     /// Where the object at a path will be.
     pub(super) fn address(&self, path: &str, addresses: &[u64]) -> Option<u64> {
-        self.find(path).ok().and_then(|at| addresses.get(at).copied()).filter(|&at| at != UNDEFINED)
+        let here = self.find(path).ok().and_then(|at| addresses.get(at).copied());
+        let here = here.filter(|&at| at != UNDEFINED && !self.only_elsewhere);
+        here.or_else(|| self.elsewhere.get(path).copied())
     }
 
     /// A path to an object, for messages.

@@ -5,21 +5,12 @@ import json
 import sys
 import h5py
 import numpy as np
-from h5py import h5s, h5t
+from h5py import h5s
 
 try:
     import hdf5plugin
 except ImportError:
     hdf5plugin = None
-
-
-def varies(t):
-    c = t.get_class()
-    if c == h5t.COMPOUND:
-        return any(varies(t.get_member_type(i)) for i in range(t.get_nmembers()))
-    if c == h5t.ARRAY:
-        return varies(t.get_super())
-    return c in (h5t.VLEN, h5t.REFERENCE) or (c == h5t.STRING and t.is_variable_str())
 
 
 def raw(ds):

@@ -3,10 +3,10 @@
 use super::*;
 
 /// A repeatable source of bits.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -15,7 +15,7 @@ impl Random {
 }
 
 /// Some sectors of these writes reach the disk, others keep what they held.
-fn lose(before: &[u8], pending: &[&Op], random: &mut Random) -> Vec<u8> {
+pub(crate) fn lose(before: &[u8], pending: &[&Op], random: &mut Random) -> Vec<u8> {
     let mut after = before.to_vec();
     pending.iter().for_each(|op| op.apply(&mut after, usize::MAX));
     let mut disk = before.to_vec();

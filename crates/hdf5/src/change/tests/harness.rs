@@ -2,6 +2,7 @@
 
 use crate::append::tests::recorder::{Op, Recorder};
 use crate::change::Change;
+use crate::write::{Reference, references};
 use crate::{File, Writer};
 use hyperslab_core::digest::digest;
 use hyperslab_core::dtype::{Charset, Padding, StringType};
@@ -55,7 +56,7 @@ pub(super) fn bases() -> Vec<Base> {
 }
 
 /// A file of our own with the names of the oracles'.
-fn our_own() -> Base {
+pub(super) fn our_own() -> Base {
     let mut w = Writer::in_memory();
     let numbers: Vec<i64> = (0..200).collect();
     let view = |shape: &[u64]| {
@@ -125,6 +126,17 @@ pub(super) fn step(f: &mut Change<Recorder>, step: &Json) -> Result<()> {
             let values: Vec<i32> = (0..shape.count()? as i64).map(|i| ((i + start) % 89) as i32).collect();
             f.put(text(1), &View::from_slice(shape, &values)?, &ArrayOptions::default())
         }
+        "resize" => {
+            let shape: Shape = step[2].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+            f.dataset(text(1))?.resize(shape).map(drop)
+        }
+        "long" => {
+            let n = step[3].as_i64().unwrap();
+            f.attribute(text(1), text(2), Value::list((0..n).map(|i| Value::from(i % 91))))
+        }
+        "put references" => f.put(text(1), &refers(&step[2])?, &ArrayOptions::default()),
+        "write references" => f.dataset(text(1))?.write(&Selection::ALL, &refers(&step[2])?).map(drop),
+        "attribute of references" => f.attribute(text(1), text(2), Value::from(refers(&step[3])?)),
         "soft" => f.soft_link(text(1), text(2)),
         "external" => f.external_link(text(1), text(2), text(3)),
         "hard" => f.hard_link(text(1), text(2)),
@@ -151,6 +163,16 @@ pub(super) fn step(f: &mut Change<Recorder>, step: &Json) -> Result<()> {
         }
         other => panic!("{other}"),
     }
+}
+
+/// References to these paths, a null one for none.
+fn refers(targets: &Json) -> Result<View<'static>> {
+    let each = targets.as_array().unwrap().iter().map(|t| match t.as_str() {
+        Some(path) => Reference::Object(path.into()),
+        None => Reference::Null,
+    });
+    let each: Vec<Reference> = each.collect();
+    references([each.len() as u64].into(), each)
 }
 
 /// Texts made of numbers: each element is its number.

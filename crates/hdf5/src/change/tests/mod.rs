@@ -4,6 +4,7 @@ mod attributes;
 mod elements;
 mod harness;
 mod names;
+mod power;
 mod random;
 mod refused;
 

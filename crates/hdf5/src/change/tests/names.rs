@@ -13,29 +13,31 @@ const fn one(steps: &'static str) -> Case {
     Case { steps, mixes: false }
 }
 
+pub(super) const NAMES: &[Case] = &[
+    one(
+        r#"[["group", "/new"], ["put", "/new/y", [3, 4], 5], ["group", "/new/a/b/c"], ["put", "/p/q/r", [2], 5]]"#,
+    ),
+    one(
+        r#"[["soft", "/a soft one", "/g/sub"], ["hard", "/g/hard", "/packed"], ["external", "/none/x", "other.h5", "/y"]]"#,
+    ),
+    one(
+        r#"[["external", "/g/x", "other.h5", "/y"], ["put", "/g/after", [1], 5], ["external", "/root one", "o.h5", "/"]]"#,
+    ),
+    one(
+        r#"[["remove", "/again"], ["remove", "/packed"], ["remove", "/g/big"], ["remove", "/g/sub/deep"], ["remove", "/soft"]]"#,
+    ),
+    one(
+        r#"[["soft", "/crowd/zzz", "x"], ["soft", "/crowd/0", "x"], ["remove", "/crowd/link 3"], ["remove", "/crowd/link 30"], ["group", "/crowd/link 3"]]"#,
+    ),
+    one(r#"[["group", "/ordered/a"], ["remove", "/ordered/x"], ["soft", "/ordered/0", "/x"]]"#),
+    one(
+        r#"[["put", "/none/scalar", [], 5], ["remove", "/none/scalar"], ["remove", "/none"], ["remove", "/type"]]"#,
+    ),
+];
+
 #[test]
 fn names_are_old_or_new() {
-    check(&[
-        one(
-            r#"[["group", "/new"], ["put", "/new/y", [3, 4], 5], ["group", "/new/a/b/c"], ["put", "/p/q/r", [2], 5]]"#,
-        ),
-        one(
-            r#"[["soft", "/a soft one", "/g/sub"], ["hard", "/g/hard", "/packed"], ["external", "/none/x", "other.h5", "/y"]]"#,
-        ),
-        one(
-            r#"[["external", "/g/x", "other.h5", "/y"], ["put", "/g/after", [1], 5], ["external", "/root one", "o.h5", "/"]]"#,
-        ),
-        one(
-            r#"[["remove", "/again"], ["remove", "/packed"], ["remove", "/g/big"], ["remove", "/g/sub/deep"], ["remove", "/soft"]]"#,
-        ),
-        one(
-            r#"[["soft", "/crowd/zzz", "x"], ["soft", "/crowd/0", "x"], ["remove", "/crowd/link 3"], ["remove", "/crowd/link 30"], ["group", "/crowd/link 3"]]"#,
-        ),
-        one(r#"[["group", "/ordered/a"], ["remove", "/ordered/x"], ["soft", "/ordered/0", "/x"]]"#),
-        one(
-            r#"[["put", "/none/scalar", [], 5], ["remove", "/none/scalar"], ["remove", "/none"], ["remove", "/type"]]"#,
-        ),
-    ]);
+    check(NAMES);
 }
 
 /// A group whose names lie in a heap, and stay in one.
