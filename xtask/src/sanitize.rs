@@ -84,7 +84,8 @@ fn only_where_it_may_be() -> Result<()> {
         }
         let text = read(&root().join(&path))?;
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        let is_unsafe = |line: &&str| ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|u| line.contains(u));
+        let is_unsafe =
+            |line: &&str| ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|u| line.contains(u));
         let blocks = code.filter(is_unsafe).count();
         let may = UNSAFE.iter().find(|(file, _)| Path::new(file) == path).map_or(0, |(_, n)| *n);
         if blocks != may {
