@@ -12,6 +12,7 @@ use crate::format::message::kind;
 use crate::format::message::layout::{ChunkIndex, Chunked};
 use crate::index::{self, Chunk, Grid, Region};
 use crate::read::gather::{self, Copy, Step, Taken};
+use crate::write::part::Form;
 use hyperslab_core::{Error, Limits, Result, ResultExt, Shape};
 use rayon::prelude::*;
 use smallvec::SmallVec;
@@ -238,10 +239,10 @@ pub(super) fn layout<S: Storage>(
                 return Err(Error::unsupported("a fixed array with pages of an unusual size"));
             }
             let grid = Grid::new(&p.dims, p.max.as_ref(), &layout.dims)?;
-            let (filtered, wide) = (!p.filters.is_empty(), layout.version >= 5);
+            let form = Form { filtered: !p.filters.is_empty(), chunk_bytes, wide: layout.version >= 5 };
             let all: Vec<_> = all.into_iter().collect();
             let mut part = plan.part()?;
-            let at = part.chunk_index(index, &all, &grid, filtered, chunk_bytes, wide)?;
+            let at = part.chunk_index(index, &all, &grid, form, &change.limits)?;
             plan.add(part)?;
             at
         }

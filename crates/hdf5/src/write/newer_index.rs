@@ -15,7 +15,7 @@ use crate::format::message::layout::ChunkIndex;
 use crate::index::grid::Grid;
 use hyperslab_core::{Error, Result};
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// B-trees of chunks, without and with filters.
 const CHUNKS: [u8; 2] = [10, 11];
@@ -42,11 +42,12 @@ impl Entry {
 
 /// How an index stores chunks.
 #[derive(Clone, Copy)]
-pub(super) struct Form {
-    pub(super) filtered: bool,
-    pub(super) chunk_bytes: u64,
+pub(crate) struct Form {
+    pub(crate) filtered: bool,
+    /// Of a chunk that is not filtered.
+    pub(crate) chunk_bytes: u64,
     /// Whether stored sizes have 8 bytes, as in layout messages of version 5.
-    pub(super) wide: bool,
+    pub(crate) wide: bool,
 }
 
 impl Form {
@@ -94,6 +95,28 @@ pub(super) fn write(
         arena.finish(space)?;
     }
     Ok(written)
+}
+
+/// About how many bytes of memory [`write`] takes: where extents come from a file they can be any.
+pub(super) fn cost(index: ChunkIndex, entries: &[Entry], grid: &Grid, form: Form) -> Result<u64> {
+    let each = size_of::<Element>() as u64 + u64::from(form.element_size());
+    let count = match index {
+        ChunkIndex::FixedArray { .. } | ChunkIndex::Implicit => {
+            grid.total().ok_or_else(|| Error::limit("more chunks than fit"))?
+        }
+        ChunkIndex::ExtensibleArray(p) => {
+            let mut blocks = BTreeSet::new();
+            for e in entries {
+                let number = grid.growing_number(&e.at)?;
+                if let (true, Place::Block { u, block, .. }) = (number < MOST, p.place(number)) {
+                    blocks.insert((u, block));
+                }
+            }
+            blocks.iter().fold(0u64, |sum, (u, _)| sum.saturating_add(p.block_len(*u)))
+        }
+        _ => entries.len() as u64,
+    };
+    Ok(count.saturating_mul(each))
 }
 
 /// Whether all chunks lie one after another.

@@ -6,7 +6,8 @@ use super::elements::Elements;
 pub(crate) use super::heap::Addresses;
 use super::heap::Collections;
 use super::index::{self, Sorted};
-use super::newer_index::{self, Entry, Form};
+pub(crate) use super::newer_index::Form;
+use super::newer_index::{self, Entry};
 use super::space::Space;
 use super::tree::{Child, Content};
 use super::{ALIGNMENT, Libver, Writer, attribute, dense, headers};
@@ -108,23 +109,21 @@ impl Part {
         index::write(&InOrder(chunks), width, &mut self.space)
     }
 
-    /// Another index of chunks in C order, which have `chunk_bytes` when they are not filtered; `wide` where stored
-    /// sizes have 8 bytes. Its address.
+    /// Another index of chunks in C order. Its address.
     pub(crate) fn chunk_index(
         &mut self,
         index: ChunkIndex,
         chunks: &[(SmallVec<[u64; 4]>, Chunk)],
         grid: &Grid,
-        filtered: bool,
-        chunk_bytes: u64,
-        wide: bool,
+        form: Form,
+        limits: &Limits,
     ) -> Result<u64> {
         let mut entries = Vec::with_capacity(chunks.len());
         for (at, c) in chunks {
             let size = u32::try_from(c.size).map_err(|_| Error::unsupported("a chunk of 4 GiB"))?;
             entries.push(Entry { at: at.clone(), address: c.address, size, mask: c.filter_mask });
         }
-        let form = Form { filtered, chunk_bytes, wide };
+        let _held = limits.reserve(newer_index::cost(index, &entries, grid, form)?)?;
         let made = newer_index::write(index, &entries, grid, form, &mut self.space)?;
         let made = made.filter(|(made, _)| *made == index);
         made.map(|(_, address)| address).ok_or_else(|| Error::unsupported("that many chunks in their index"))

@@ -284,3 +284,27 @@ fn damaged_files_do_no_harm() {
         }
     }
 }
+
+/// Found by fuzzing: the greatest extents of a file say how long the index of its chunks is to be.
+#[test]
+fn an_index_is_no_longer_than_memory_allows() {
+    let mut w = Writer::in_memory().libver(crate::write::Libver::Latest).unwrap();
+    w.dataset("/x")
+        .shape([4])
+        .dtype("<i4".parse().unwrap())
+        .max_shape([Some(8)])
+        .chunks([2])
+        .create()
+        .unwrap();
+    let mut bad = w.into_image().unwrap();
+    let sealed = testing::sealed(&bad);
+    let extents: Vec<u8> = [4u64, 8].iter().flat_map(|n| n.to_le_bytes()).collect();
+    let at = bad.windows(16).position(|b| b == extents).unwrap();
+    bad[at + 8..at + 16].copy_from_slice(&(1u64 << 44).to_le_bytes());
+    testing::reseal(&mut bad, &sealed);
+    let r = Recorder::new(bad.clone());
+    let mut f = Change::over(r.clone()).unwrap();
+    f.dataset("/x").unwrap().write(&Selection::ALL, &[1i32, 2, 3, 4]).unwrap();
+    assert_eq!(f.finish().unwrap_err().kind(), Kind::Limit);
+    assert!(r.image() == bad, "what was written ahead stays");
+}
