@@ -327,7 +327,7 @@ impl Table {
             for (mut node, child) in above {
                 if raise && let Some(slot) = node.children.get_mut(child) {
                     slot.1 = at;
-                    table.plan_node(&node, plan)?;
+                    table.plan_slot(&node, plan)?;
                 }
             }
             Ok(())
@@ -340,7 +340,7 @@ impl Table {
         if symbols.entries.len() <= self.symbol_room() {
             announce(self, plan)?;
             if raise {
-                self.plan_node(&leaf, plan)?;
+                self.plan_slot(&leaf, plan)?;
             }
             return self.plan_symbols(&symbols, leaf, child, plan);
         }
@@ -387,7 +387,7 @@ impl Table {
         if let Some(slot) = leaf.children.get_mut(child) {
             slot.0 = fresh;
         }
-        self.plan_node(&leaf, plan)
+        self.plan_slot(&leaf, plan)
     }
 
     fn take_out<S: Storage>(&self, change: &Change<S>, name: &[u8], plan: &mut Plan) -> Result<Option<u64>> {
@@ -494,7 +494,22 @@ impl Table {
     fn emit_like(&self, node: &Node) -> Result<Vec<u8>> {
         let side = |at| number(&node.bytes, at).map(|n| (n != UNDEFINED).then_some(n));
         let first = number(&node.bytes, KEYS)?;
-        Ok(self.emit_node(node.level, first, &node.children, [side(8)?, side(16)?]))
+        let mut new = self.emit_node(node.level, first, &node.children, [side(8)?, side(16)?]);
+        // What lies behind the last child says nothing, and stays.
+        let used = KEYS + 8 + 16 * node.children.len();
+        if let (Some(to), Some(old)) = (new.get_mut(used..), node.bytes.get(used..))
+            && to.len() == old.len()
+        {
+            to.copy_from_slice(old);
+        }
+        Ok(new)
+    }
+
+    /// The write that changes the bound of a child of a node that is there, or its place: eight bytes.
+    fn plan_slot(&self, node: &Node, plan: &mut Plan) -> Result<()> {
+        let w = difference(node.at, &node.bytes, &self.emit_like(node)?);
+        plan.switch(w.at, w.bytes);
+        Ok(())
     }
 
     /// Whether a node that is there cannot be written whole.
