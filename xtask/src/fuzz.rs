@@ -16,7 +16,7 @@ const MEMORY_MIB: u32 = 2048;
 const TIMEOUT_SECONDS: u32 = 10;
 const MAX_INPUT: u32 = 256 * 1024;
 /// Targets that look at fewer bytes, or take long for many and show nothing else.
-const SMALLER: [(&str, u32); 11] = [
+const SMALLER: [(&str, u32); 12] = [
     ("cache_journal", 8192),
     ("nco", 4096),
     ("unpickle", 2048),
@@ -28,6 +28,7 @@ const SMALLER: [(&str, u32); 11] = [
     ("hdf5_heap", 8192),
     ("hdf5_image", 8192),
     ("hdf5_file", 8192),
+    ("hdf5_change", 8192),
 ];
 
 /// Targets whose inputs are structures rather than files.
@@ -221,7 +222,7 @@ fn seeds(name: &str) -> Vec<PathBuf> {
     let sample = test::corpus().into_iter().flat_map(|corpus| corpora.iter().map(move |c| corpus.join(c)));
     let hostile = std::iter::once(root().join("fixtures/hostile"));
     // Inputs that no file of the format is: what the target itself reads before it.
-    let made = [name].into_iter().chain((name == "hdf5_image").then_some("hdf5_file"));
+    let made = [name].into_iter().chain(matches!(name, "hdf5_image" | "hdf5_change").then_some("hdf5_file"));
     let made = made.map(|name| root().join("fuzz/seeds").join(name));
     // Whole files say nothing to a target of one structure, and take half a minute to load.
     if PARTS.contains(&name) {
