@@ -225,6 +225,58 @@ mod tests {
         assert_eq!(e.message(), "filter 32026 (blosc2) is not written");
     }
 
+    /// Parameters come from files: whatever they are, what is written is what comes back, or it is refused.
+    #[test]
+    fn any_parameters_are_survived() {
+        let mut seed = 3u64;
+        let mut next = |n: u64| {
+            seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            (seed >> 33) % n
+        };
+        let ids = [1, 2, 3, 4, 6, 307, 32000, 32001, 32004, 32008, 32015, 5];
+        let (mut written, mut refused) = ([0; 12], 0);
+        let rounds = if std::env::var_os("HYPERSLAB_SOAK").is_some() { 400_000 } else { 6000 };
+        for _ in 0..rounds {
+            let plain: Vec<u8> = match next(3) {
+                0 => (0..next(300)).map(|_| next(256) as u8).collect(),
+                1 => (0..8 * next(40)).map(|i| (i / 9) as u8).collect(),
+                _ => (0..next(64)).flat_map(|_| (next(50) as f32).to_le_bytes()).collect(),
+            };
+            let kinds: Vec<usize> = (0..1 + next(3)).map(|_| next(ids.len() as u64) as usize).collect();
+            let filters: Vec<Filter> = kinds
+                .iter()
+                .map(|&k| {
+                    let mut values: Vec<u32> = (0..next(24))
+                        .map(|_| match next(12) {
+                            0 => u32::MAX - next(3) as u32,
+                            1 => next(1 << 31) as u32,
+                            2 => plain.len() as u32 / [1, 4, 8][next(3) as usize],
+                            _ => [0, 1, 2, 3, 4, 8, 16, 32][next(8) as usize],
+                        })
+                        .collect();
+                    if ids[k] == 6 && next(2) == 0 {
+                        let (float, size) = [(0, 1), (0, 4), (1, 4), (1, 8)][next(4) as usize];
+                        values.resize(20, 0);
+                        let (count, factor) = (plain.len() as u32 / size, values[1] % 9);
+                        values[..7].copy_from_slice(&[2 - 2 * float, factor, count, float, size, 0, 0]);
+                    }
+                    Filter { id: ids[k], name: None, optional: next(2) == 0, values }
+                })
+                .collect();
+            let Ok((bytes, mask)) = encode(&filters, plain.clone()) else {
+                refused += 1;
+                continue;
+            };
+            kinds.iter().for_each(|&k| written[k] += 1);
+            let back = decode(&filters, mask, Cow::Owned(bytes), plain.len() as u64, &Limits::default());
+            // Bits that n-bit is not told of are not kept.
+            if filters.iter().all(|f| f.id != NBIT) {
+                assert!(*back.unwrap() == plain, "{filters:?} {plain:?}");
+            }
+        }
+        assert!(refused > rounds / 10 && written[..11].iter().all(|&n| n > 10), "{refused} {written:?}");
+    }
+
     #[test]
     fn nothing_is_rounded_unless_it_may_be() {
         let plain = [1.25f64, 2.5, 3.128].map(f64::to_le_bytes).concat();

@@ -3,8 +3,9 @@
 //! All chunks are known when it is written, so every node but the last of a level is full. Nodes have their final
 //! size, and any library can continue the tree. The indexes of HDF5 1.10: `newer_index`.
 
+use super::Libver;
+use super::finish::btree_v2;
 use super::space::Space;
-use super::{Libver, btree_v2};
 use crate::format::Sizes;
 use crate::format::btree_v1::{ChunkKey, Prefix, emit_chunk_node};
 use crate::format::extensible_array::Parameters;

@@ -8,17 +8,13 @@
 //! 1 and 3), which every library since reads, unless [`Writer::libver`] asks for an older or a newer one. Checked against
 //! h5py on HDF5 2.0, 1.14 and 1.12.
 
-mod arena;
 mod attribute;
-mod btree_v2;
 mod chunk_shape;
 mod chunks;
 mod dataset;
-mod dense;
 mod elements;
-mod fractal;
+mod finish;
 mod group;
-mod headers;
 mod heap;
 mod index;
 mod libver;
@@ -30,12 +26,12 @@ mod rows;
 mod space;
 mod storage;
 mod stream;
-mod symbol_table;
 mod tree;
 mod widen;
 
 use crate::format::message::datatype;
 use crate::numpy_types;
+use finish::headers;
 use heap::Kept;
 use hyperslab_core::container::{Fill, StoredAttribute};
 use hyperslab_core::output::NewFile;

@@ -3,8 +3,8 @@
 //!
 //! Chunks have numbers in a grid of the greatest extents, so that they keep them when the array grows.
 
-use super::arena::Arena;
-use super::btree_v2;
+use super::finish::arena::Arena;
+use super::finish::btree_v2;
 use super::space::Space;
 use crate::format::Put;
 use crate::format::extensible_array::{

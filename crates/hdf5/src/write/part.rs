@@ -3,6 +3,7 @@
 //! Everything is made in memory, at its final address. Not here: how a part becomes part of the file (`change`).
 
 use super::elements::Elements;
+use super::finish::{dense, headers};
 pub(crate) use super::heap::Addresses;
 use super::heap::Collections;
 use super::index::{self, Sorted};
@@ -10,7 +11,7 @@ pub(crate) use super::newer_index::Form;
 use super::newer_index::{self, Entry};
 use super::space::Space;
 use super::tree::{Child, Content};
-use super::{ALIGNMENT, Libver, Writer, attribute, dense, headers};
+use super::{ALIGNMENT, Libver, Writer, attribute};
 use crate::format::btree_v1::ChunkKey;
 use crate::format::message::layout::ChunkIndex;
 use crate::index::{Chunk, Grid};

@@ -288,3 +288,28 @@ fn references_and_named_types_must_lead_somewhere() {
     w.dataset("/x").named_type("/types/t").write(&[1.0]).unwrap();
     assert_eq!(w.libver(Libver::Latest).err().unwrap().kind(), Kind::Usage);
 }
+
+#[test]
+fn filters_are_asked_for_by_name_and_number() {
+    use hyperslab_core::Kind;
+    let values: Vec<f64> = (0..4000).map(|i| f64::from(i).sqrt()).collect();
+    let whole: Vec<i32> = (0..4000).map(|i| i * i % 1000).collect();
+    let mut w = Writer::in_memory();
+    w.dataset("/bits").chunks([1000]).bitshuffle_lz4().fletcher32().write(&whole).unwrap();
+    w.dataset("/scaled").chunks([1000]).scale_offset().gzip(4).write(&whole).unwrap();
+    w.dataset("/digits").chunks([1000]).scale_offset_digits(2).write(&values).unwrap();
+    w.dataset("/nbit").chunks([1000]).nbit().write(&whole).unwrap();
+    w.dataset("/szip").chunks([1000]).filter(4, [32, 8]).write(&whole).unwrap();
+    w.dataset("/blosc").chunks([1000]).filter(32001, [0, 0, 0, 0, 5, 2, 5]).write(&values).unwrap();
+    let refused = |made: Result<()>| assert_eq!(made.unwrap_err().kind(), Kind::Unsupported);
+    refused(w.dataset("/not").chunks([1000]).filter(32013, []).write(&values));
+    refused(w.dataset("/not").chunks([1000]).scale_offset().write(&values));
+    refused(w.dataset("/not").chunks([1000]).scale_offset_digits(2).write(&whole));
+    let image = w.into_image().unwrap();
+    for path in ["/bits", "/scaled", "/nbit", "/szip"] {
+        assert_eq!(read(&image, path).to_vec::<i32>().unwrap(), whole, "{path}");
+    }
+    assert_eq!(read(&image, "/blosc").to_vec::<f64>().unwrap(), values);
+    let rounded = read(&image, "/digits").to_vec::<f64>().unwrap();
+    assert!(rounded != values && rounded.iter().zip(&values).all(|(a, b)| (a - b).abs() < 0.0051));
+}

@@ -16,7 +16,7 @@ const HUGE: u8 = 1;
 const HUGE_RECORD: u16 = 24;
 
 /// A heap being filled.
-pub(super) struct FractalHeap {
+pub(in crate::write) struct FractalHeap {
     header: Header,
     counts: Counts,
     /// Address and length of huge objects.
@@ -34,7 +34,7 @@ struct Block {
 }
 
 impl FractalHeap {
-    pub(super) fn new(parameters: Parameters, arena: &mut Arena) -> Result<FractalHeap> {
+    pub(in crate::write) fn new(parameters: Parameters, arena: &mut Arena) -> Result<FractalHeap> {
         let address = arena.reserve(Header::fixed_len(crate::format::Sizes::STANDARD) + 4)?;
         Ok(FractalHeap {
             header: parameters.header(address),
@@ -47,7 +47,7 @@ impl FractalHeap {
     }
 
     /// Adds an object; returns its identifier.
-    pub(super) fn add(&mut self, object: &[u8], arena: &mut Arena) -> Result<Vec<u8>> {
+    pub(in crate::write) fn add(&mut self, object: &[u8], arena: &mut Arena) -> Result<Vec<u8>> {
         let len = object.len() as u64;
         if object.len() > Parameters::MAX_MANAGED {
             self.huge.push((arena.add(object)?, len));
@@ -103,7 +103,7 @@ impl FractalHeap {
     }
 
     /// Writes everything but the objects; returns the address of the header.
-    pub(super) fn finish(mut self, arena: &mut Arena) -> Result<u64> {
+    pub(in crate::write) fn finish(mut self, arena: &mut Arena) -> Result<u64> {
         self.close(arena)?;
         if !self.huge.is_empty() {
             let mut records = Vec::new();

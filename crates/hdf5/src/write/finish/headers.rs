@@ -3,14 +3,8 @@
 //! No header is longer or shorter for what the addresses in it are. So every object has its address before anything is
 //! written that leads to it, and the headers are put into their places last.
 
-use super::attribute;
-use super::chunks;
 use super::dense::{self, Dense};
-use super::heap::Collections;
-use super::space::Space;
-use super::storage;
 use super::symbol_table;
-use super::tree::{Child, Content, Dataset, Object, ObjectKind, Place, Tree};
 use crate::format::UNDEFINED;
 use crate::format::extensible_array::Parameters;
 use crate::format::message::attribute_info::{self, AttributeInfo};
@@ -19,6 +13,12 @@ use crate::format::message::link_info::LinkInfo;
 use crate::format::message::symbol_table::SymbolTable;
 use crate::format::message::{datatype, group_info, kind, layout, reference_count};
 use crate::format::object_header::MessageArea;
+use crate::write::attribute;
+use crate::write::chunks;
+use crate::write::heap::Collections;
+use crate::write::space::Space;
+use crate::write::storage;
+use crate::write::tree::{Child, Content, Dataset, Object, ObjectKind, Place, Tree};
 use hyperslab_core::container::Fill;
 use hyperslab_core::{Error, Limits, Result};
 
@@ -59,12 +59,12 @@ struct Parts {
 }
 
 /// Writes everything that is known of the objects; returns the address of the root group's header.
-pub(super) fn emit(tree: &mut Tree, space: &mut Space, limits: &Limits) -> Result<u64> {
+pub(in crate::write) fn emit(tree: &mut Tree, space: &mut Space, limits: &Limits) -> Result<u64> {
     emit_from(0, tree, space, limits).map(|addresses| addresses.first().copied().unwrap_or_default())
 }
 
 /// The same for the objects from number `first` on, those before it having no more than room; returns where each lies.
-pub(super) fn emit_from(
+pub(in crate::write) fn emit_from(
     first: usize,
     tree: &mut Tree,
     space: &mut Space,
@@ -286,7 +286,7 @@ fn header(
         ObjectKind::Dataset(d) => {
             let named = d.storage.named.map(|t| addresses.get(t).copied().unwrap_or_default());
             d.storage.describe(named, old_forms, &mut area)?;
-            let newer = space.libver == super::Libver::Latest;
+            let newer = space.libver == crate::write::Libver::Latest;
             area.push(kind::LAYOUT, 0, |out| emit_layout(d, newer, out))?;
         }
         ObjectKind::Type(dtype) => area.push(kind::DATATYPE, CONSTANT | UNSHARED, |out| match old_forms {

@@ -2,17 +2,17 @@
 //! B-tree that finds the node.
 
 use super::arena::Arena;
-use super::space::Space;
-use super::tree::Child;
 use crate::format::Sizes;
 use crate::format::btree_v1::{Prefix, emit_group_node};
 use crate::format::local_heap::{self, LocalHeap, Names};
 use crate::format::message::symbol_table::SymbolTable;
 use crate::format::symbol_node::{self, Entry, Target};
+use crate::write::space::Space;
+use crate::write::tree::Child;
 use hyperslab_core::{Error, Result};
 
 /// Writes hard and soft links; objects are at these addresses.
-pub(super) fn write(
+pub(in crate::write) fn write(
     children: &[(String, Child)],
     addresses: &[u64],
     space: &mut Space,

@@ -4,10 +4,10 @@
 use super::arena::Arena;
 use super::btree_v2::{self, NODE};
 use super::fractal::FractalHeap;
-use super::space::Space;
 use crate::format::Put;
 use crate::format::checksum::lookup3;
 use crate::format::fractal_heap::Parameters;
+use crate::write::space::Space;
 use hyperslab_core::Result;
 
 /// B-tree of links by name.
@@ -23,16 +23,16 @@ const NO_ORDER: u32 = 0xffff;
 
 /// Where links or attributes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Dense {
-    pub(super) heap: u64,
-    pub(super) names: u64,
+pub(in crate::write) struct Dense {
+    pub(in crate::write) heap: u64,
+    pub(in crate::write) names: u64,
     /// The tree of the order of creation, where it is kept.
-    pub(super) order: Option<u64>,
+    pub(in crate::write) order: Option<u64>,
 }
 
 /// Writes attributes, each a name, the body of its message and, where that is kept, its number in the order of their
 /// creation, of which there may be an index.
-pub(super) fn attributes<'a>(
+pub(in crate::write) fn attributes<'a>(
     attributes: impl Iterator<Item = (&'a str, &'a [u8], Option<u16>)>,
     indexed: bool,
     space: &mut Space,
@@ -70,7 +70,7 @@ pub(super) fn attributes<'a>(
 }
 
 /// Writes links in the order of their creation, each a name and the body of its message.
-pub(super) fn links<'a>(
+pub(in crate::write) fn links<'a>(
     links: impl Iterator<Item = (&'a str, Result<Vec<u8>>)>,
     ordered: bool,
     space: &mut Space,

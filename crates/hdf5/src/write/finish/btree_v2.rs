@@ -5,12 +5,18 @@ use crate::format::btree_v2::{Child, Header};
 use hyperslab_core::Result;
 
 /// Bytes of a node of most trees, as libhdf5 has it.
-pub(super) const NODE: u32 = 512;
+pub(in crate::write) const NODE: u32 = 512;
 /// Bytes of a node of a tree of chunks, as libhdf5 has it.
-pub(super) const CHUNK_NODE: u32 = 2048;
+pub(in crate::write) const CHUNK_NODE: u32 = 2048;
 
 /// Writes a tree of records of one size, sorted, one after another; returns the address of its header.
-pub(super) fn write(kind: u8, node: u32, record: u16, records: &[u8], arena: &mut Arena) -> Result<u64> {
+pub(in crate::write) fn write(
+    kind: u8,
+    node: u32,
+    record: u16,
+    records: &[u8],
+    arena: &mut Arena,
+) -> Result<u64> {
     let count = (records.len() / usize::from(record).max(1)) as u64;
     let mut header = Header::new(kind, node, record, count)?;
     if count > 0 {
