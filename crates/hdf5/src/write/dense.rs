@@ -9,6 +9,7 @@ use crate::format::Put;
 use crate::format::checksum::lookup3;
 use crate::format::fractal_heap::Parameters;
 use hyperslab_core::Result;
+use hyperslab_core::container::Order;
 
 /// B-tree of links by name.
 const LINK_NAMES: u8 = 5;
@@ -16,6 +17,8 @@ const LINK_NAMES: u8 = 5;
 const LINK_ORDER: u8 = 6;
 /// B-tree of attributes by name.
 const ATTRIBUTE_NAMES: u8 = 8;
+/// B-tree of attributes by their order of creation.
+const ATTRIBUTE_ORDER: u8 = 9;
 /// The order of creation of an attribute whose object keeps none.
 const NO_ORDER: u32 = 0xffff;
 
@@ -28,29 +31,39 @@ pub(super) struct Dense {
     pub(super) order: Option<u64>,
 }
 
-/// Writes attributes, each a name and the body of its message.
+/// Writes attributes in the order of their creation, each a name and the body of its message.
 pub(super) fn attributes<'a>(
     attributes: impl Iterator<Item = (&'a str, &'a [u8])>,
+    kept: Order,
     space: &mut Space,
 ) -> Result<Dense> {
     let mut arena = Arena::new(space);
     let mut heap = FractalHeap::new(Parameters::ATTRIBUTES, &mut arena)?;
-    let mut all = Vec::new();
-    for (name, body) in attributes {
-        all.push((lookup3(name.as_bytes()), name, heap.add(body, &mut arena)?));
+    let (mut all, mut by_order) = (Vec::new(), Vec::new());
+    for ((name, body), number) in attributes.zip(0u32..) {
+        let id = heap.add(body, &mut arena)?;
+        let number = if kept == Order::Unkept { NO_ORDER } else { number };
+        by_order.extend_from_slice(&id);
+        by_order.put_u8(0);
+        by_order.put_u32(number);
+        all.push((lookup3(name.as_bytes()), name, id, number));
     }
     all.sort_unstable();
     let mut records = Vec::new();
-    for (hash, _, id) in &all {
+    for (hash, _, id, number) in &all {
         records.extend_from_slice(id);
         records.put_u8(0);
-        records.put_u32(NO_ORDER);
+        records.put_u32(*number);
         records.put_u32(*hash);
     }
     let names = btree_v2::write(ATTRIBUTE_NAMES, NODE, 17, &records, &mut arena)?;
+    let order = match kept {
+        Order::Indexed => Some(btree_v2::write(ATTRIBUTE_ORDER, NODE, 13, &by_order, &mut arena)?),
+        _ => None,
+    };
     let heap = heap.finish(&mut arena)?;
     arena.finish(space)?;
-    Ok(Dense { heap, names, order: None })
+    Ok(Dense { heap, names, order })
 }
 
 /// Writes links in the order of their creation, each a name and the body of its message.

@@ -12,6 +12,7 @@ use super::{ALIGNMENT, Libver, Writer, attribute, dense, headers};
 use crate::format::btree_v1::ChunkKey;
 use crate::format::message::layout::ChunkIndex;
 use crate::index::{Chunk, Grid};
+use hyperslab_core::container::Order;
 use hyperslab_core::{Dtype, Error, Limits, LinkTo, Result, Value, View};
 use smallvec::SmallVec;
 
@@ -65,7 +66,7 @@ impl Part {
     /// tree of names.
     pub(crate) fn dense_attributes(&mut self, attributes: &[Named]) -> Result<(u64, u64)> {
         let each = attributes.iter().map(|(name, body)| (name.as_str(), body.as_slice()));
-        dense::attributes(each, &mut self.space).map(|d| (d.heap, d.names))
+        dense::attributes(each, Order::Unkept, &mut self.space).map(|d| (d.heap, d.names))
     }
 
     /// Links in a heap of their own, each a name and the body of its message, in the order of their creation where that

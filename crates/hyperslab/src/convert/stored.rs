@@ -4,7 +4,7 @@ use super::plan::Planned;
 use super::{DEFAULT_LEVEL, Job};
 use crate::container::Fill;
 use crate::create::Output;
-use crate::{ArrayLayout, ArrayOptions, Dtype, Error, Kind, Result, ResultExt, Shape, View, cast};
+use crate::{ArrayLayout, ArrayOptions, Error, Kind, Result, ResultExt, Shape, View, cast};
 
 impl Job<'_> {
     /// What a writer is asked for. `whole`: the array is not a part of the one that was read.
@@ -63,22 +63,14 @@ impl Job<'_> {
             }
             Err(e) => return Err(e),
         };
+        self.tell_order(array)?;
         // Other elements are of another type.
         how.named_type = match self.options.astype {
-            None => self.plan.named(how.named_type.as_deref()),
+            None => self.named(from, how.named_type.as_deref()),
             Some(_) => None,
         };
+        how.fill = self.moved_fill(how.fill).in_object(from)?;
         let Fill::Value(bytes) = &how.fill else { return Ok(how) };
-        if let Dtype::Reference(kind, _) = view.dtype()
-            && let Some(heap) = view.heap()
-        {
-            // Its bytes mean nothing in another file.
-            how.fill = match heap.target(*kind, bytes).in_object(from)? {
-                Some(target) => Fill::Reference(target),
-                None => Fill::Zeros,
-            };
-            return Ok(how);
-        }
         if view.dtype().has_indirection() && !self.options.keep_compression {
             self.notes.push(format!("{from:?} has another fill value, which is not written for its type"));
             how.fill = Fill::Zeros;
@@ -90,6 +82,24 @@ impl Job<'_> {
             how.fill = Fill::Value(fill.to_bytes(limits)?.into_owned());
         }
         Ok(how)
+    }
+}
+
+impl Job<'_> {
+    /// Notes filters that are written in another order than they had.
+    fn tell_order(&mut self, array: &Planned) -> Result<()> {
+        let nodes = self.input.nodes(&array.from, Some(0), false, &self.options.limits)?;
+        let filters = nodes.into_iter().next().map(|n| n.filters).unwrap_or_default();
+        let place = |name: &String| match name.as_str() {
+            "shuffle" => 0,
+            "fletcher32" => 2,
+            _ => 1,
+        };
+        if !filters.is_sorted_by_key(place) {
+            let (from, had) = (&array.from, filters.join(", "));
+            self.notes.push(format!("the filters of {from:?} are in their usual order; they were {had}"));
+        }
+        Ok(())
     }
 }
 
