@@ -52,6 +52,8 @@ pub struct Node {
     pub attributes: Vec<(String, Value)>,
     /// Where a link points.
     pub target: Option<String>,
+    /// The number of the object that it is, where one object can have several names: the same for all of them.
+    pub object: Option<u64>,
     /// Why this node cannot be read, when it cannot.
     pub error: Option<Error>,
 }
@@ -73,6 +75,7 @@ impl Node {
             stored_bytes: None,
             attributes: Vec::new(),
             target: None,
+            object: None,
             error: None,
         }
     }
@@ -170,6 +173,34 @@ pub trait Container: Send + Sync {
         Ok(())
     }
 
+    /// Every object at and below `path` once, with its metadata, for somebody who writes them anew: parents first. An
+    /// object comes under the first of its shortest paths, whatever the order of names is; each further name of it is a
+    /// [`NodeKind::Link`] with the number of the object, whose target is that path, wherever that comes.
+    ///
+    /// # Errors
+    /// As [`Container::nodes`].
+    fn once(&self, path: &str, limits: &Limits) -> Result<Vec<Node>> {
+        self.nodes(path, None, true, limits)
+    }
+
+    /// What a format keeps of an object beside metadata and elements; nothing where it keeps no such things.
+    ///
+    /// # Errors
+    /// As [`Container::attributes`].
+    fn bookkeeping(&self, path: &str, limits: &Limits) -> Result<Bookkeeping> {
+        let _ = (path, limits);
+        Ok(Bookkeeping::default())
+    }
+
+    /// The bytes before the first that belongs to the format, which are somebody else's; most formats have none.
+    ///
+    /// # Errors
+    /// `Limit`, `Io`.
+    fn user_block(&self, limits: &Limits) -> Result<Vec<u8>> {
+        let _ = limits;
+        Ok(Vec::new())
+    }
+
     /// How an array is stored: what a writer of the same format is asked for to store it that way again. Nothing
     /// special where a format has no choices.
     ///
@@ -254,6 +285,74 @@ pub enum Fill {
     Reference(crate::view::Target),
 }
 
+/// When room for the elements of an array is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Allocation {
+    /// As the layout has it.
+    #[default]
+    Usual,
+    /// From the start.
+    Early,
+    /// When the first element is written.
+    Late,
+    /// Chunk by chunk.
+    Incremental,
+}
+
+/// When elements that were never written become the fill value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FillTime {
+    /// Once there is room for them, if somebody chose the value.
+    #[default]
+    Usual,
+    /// Once there is room for them.
+    Always,
+    /// Never: they are whatever was in that place before.
+    Never,
+}
+
+/// An order of creation that an object keeps of its names or of its metadata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// None.
+    #[default]
+    Unkept,
+    /// Each has its place in it.
+    Kept,
+    /// The same, and there is an index by it.
+    Indexed,
+}
+
+/// When something happened to an object, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Its data was read.
+    pub accessed: u32,
+    /// Its data was changed.
+    pub modified: u32,
+    /// Its description was changed.
+    pub changed: u32,
+    /// It was made.
+    pub born: u32,
+}
+
+/// What a format keeps of an object beside metadata and elements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bookkeeping {
+    /// Whether a group keeps the order in which its names were made.
+    pub links: Order,
+    /// The names in that order, where it is kept.
+    pub names: Vec<String>,
+    /// Whether the order is kept in which its metadata was made, which is then listed in that order.
+    pub attributes: Order,
+    /// What somebody has noted about it.
+    pub comment: Option<String>,
+    /// Times, where they are kept.
+    pub times: Option<Times>,
+}
+
 /// Where a link leads that is no object itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkTo {
@@ -311,8 +410,10 @@ pub struct ArrayOptions {
     pub max_shape: Vec<Option<u64>>,
     /// What stands for elements that were never written.
     pub fill: Fill,
-    /// Whether there is room for all chunks from the start.
-    pub early: bool,
+    /// When room for the elements is made.
+    pub allocation: Allocation,
+    /// When elements that were never written become the fill value.
+    pub fill_time: FillTime,
     /// The path of the named type that the elements' type is to be; it is there, and the same.
     pub named_type: Option<String>,
     /// The name of the member in an NPZ, where it is not the usual one of its key; other formats have none.
@@ -416,6 +517,35 @@ pub trait ContainerWriter {
     /// As [`ContainerWriter::group`].
     fn link(&mut self, path: &str, to: &LinkTo) -> Result<bool> {
         let _ = (path, to);
+        Ok(false)
+    }
+
+    /// Gives an object that was written one more name, and says whether objects of this format can have several.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::group`].
+    fn hard_link(&mut self, path: &str, target: &str) -> Result<bool> {
+        let _ = (path, target);
+        Ok(false)
+    }
+
+    /// Keeps of an object that was written what another file kept of it, once all its names and metadata are there;
+    /// says whether this format has a place for that.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::attribute`].
+    fn bookkeeping(&mut self, path: &str, kept: &Bookkeeping) -> Result<bool> {
+        let _ = (path, kept);
+        Ok(false)
+    }
+
+    /// Puts somebody else's bytes before everything, before anything else is written; says whether this format has a
+    /// place for them.
+    ///
+    /// # Errors
+    /// `Usage` when something was written, or for a number of bytes that cannot be there; `Io`.
+    fn user_block(&mut self, bytes: &[u8]) -> Result<bool> {
+        let _ = bytes;
         Ok(false)
     }
 

@@ -24,9 +24,21 @@ pub fn nodes(
     attributes: bool,
     limits: &Limits,
 ) -> Result<Vec<Node>> {
-    let mut nodes = container.nodes(path, depth, attributes, limits)?;
+    let nodes = container.nodes(path, depth, attributes, limits)?;
+    if attributes { rooted(container, path, nodes, limits) } else { Ok(nodes) }
+}
+
+/// The same of every object once, as [`Container::once`] lists them.
+///
+/// # Errors
+/// As [`Container::nodes`].
+pub(crate) fn once(container: &dyn Container, path: &str, limits: &Limits) -> Result<Vec<Node>> {
+    rooted(container, path, container.once(path, limits)?, limits)
+}
+
+fn rooted(container: &dyn Container, path: &str, mut nodes: Vec<Node>, limits: &Limits) -> Result<Vec<Node>> {
     let is_root = |path: &str| matches!(path, "" | "/");
-    if attributes && is_root(path) && !nodes.iter().any(|n| is_root(&n.path)) {
+    if is_root(path) && !nodes.iter().any(|n| is_root(&n.path)) {
         let mut root = Node::new("", NodeKind::Group);
         match container.attributes("", limits) {
             Ok(values) => root.attributes = values,

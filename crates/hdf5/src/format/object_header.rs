@@ -22,8 +22,12 @@ pub const MAX_PREFIX: usize = 34;
 pub const SHARED: u8 = 0x02;
 /// Message flag: whoever does not know the message must not open the object.
 pub const FAIL_IF_UNKNOWN: u8 = 0x80;
-/// Header flag: messages carry their creation order.
-const ORDERED: u8 = 0x04;
+/// Header flag: messages carry their creation order, which the object's attributes keep.
+pub const ORDERED: u8 = 0x04;
+/// Header flag: attributes that lie elsewhere are found by it, too.
+pub const INDEXED: u8 = 0x08;
+/// Header flag: times are kept.
+pub const TIMES: u8 = 0x20;
 
 /// What stands before the messages of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +62,7 @@ impl Prefix {
             return Err(c.invalid(format!("reserved bits set in flags {flags:#04x}")));
         }
         // Access, modification, change and birth time, which nothing here shows.
-        if flags & 0x20 != 0 {
+        if flags & TIMES != 0 {
             c.skip(16)?;
         }
         if flags & 0x10 != 0 {
@@ -79,6 +83,14 @@ impl Prefix {
         let area = u64::from(c.u32()?);
         c.skip(4)?;
         Ok(Prefix { version: 1, flags: 0, message_count, start: c.position(), area })
+    }
+
+    /// Access, modification, change and birth time of a version 2 header that keeps them, whose first bytes these are.
+    pub fn times(&self, bytes: &[u8]) -> Option<[u32; 4]> {
+        let times = bytes.get(6..22).filter(|_| self.version == 2 && self.flags & TIMES != 0)?;
+        let (times, _) = times.as_chunks::<4>();
+        let times: [[u8; 4]; 4] = times.try_into().ok()?;
+        Some(times.map(u32::from_le_bytes))
     }
 
     /// Bytes of the whole first chunk: prefix, messages, checksum.
@@ -212,6 +224,9 @@ pub struct MessageArea {
     bytes: Vec<u8>,
     /// Of a version 1 header: how many names its object has, and how many messages there are.
     old: Option<(u32, u32)>,
+    /// Of a version 2 header: its flags but for those of its own size, and its times.
+    flags: u8,
+    times: Option<[u32; 4]>,
 }
 
 impl MessageArea {
@@ -222,7 +237,20 @@ impl MessageArea {
 
     /// No messages yet of a version 1 header, whose object has so many names.
     pub fn version_1(links: u32) -> Self {
-        MessageArea { bytes: Vec::new(), old: Some((links, 0)) }
+        MessageArea { old: Some((links, 0)), ..Self::default() }
+    }
+
+    /// Keeps access, modification, change and birth time before the messages of a version 2 header.
+    pub fn with_times(mut self, times: Option<[u32; 4]>) -> Self {
+        (self.times, self.flags) = (times, self.flags | if times.is_some() { TIMES } else { 0 });
+        self
+    }
+
+    /// Keeps the order of creation of attributes in a version 2 header, whose messages all have a place for it;
+    /// `indexed` where attributes that lie elsewhere are found by it.
+    pub fn in_order(mut self, indexed: bool) -> Self {
+        self.flags |= ORDERED | if indexed { INDEXED } else { 0 };
+        self
     }
 
     fn push_old(
@@ -259,6 +287,20 @@ impl MessageArea {
         flags: u8,
         emit: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
+        self.push_at(kind, flags, 0, emit)
+    }
+
+    /// The same for an attribute, with its place in the order of creation, where that is kept.
+    ///
+    /// # Errors
+    /// As [`MessageArea::push`].
+    pub fn push_at(
+        &mut self,
+        kind: u16,
+        flags: u8,
+        order: u16,
+        emit: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
         if self.old.is_some() {
             return self.push_old(kind, flags, emit);
         }
@@ -266,8 +308,12 @@ impl MessageArea {
             .map_err(|_| Error::unsupported(format!("message {kind:#x} in a version 2 header")))?;
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[kind, 0, 0, flags]);
+        if self.flags & ORDERED != 0 {
+            self.bytes.put_u16(order);
+        }
+        let body = self.bytes.len();
         emit(&mut self.bytes)?;
-        let len = self.bytes.len() - start - 4;
+        let len = self.bytes.len() - body;
         let size = u16::try_from(len).map_err(|_| {
             Error::unsupported(format!("object header message of {len} bytes (the format ends at 65535)"))
         })?;
@@ -297,8 +343,12 @@ impl MessageArea {
         let area = self.bytes.len() + more;
         match self.old {
             Some(_) => 16 + area,
-            None => 6 + size_width(area) + area + 4,
+            None => 6 + self.times_len() + size_width(area) + area + 4,
         }
+    }
+
+    fn times_len(&self) -> usize {
+        if self.times.is_some() { 16 } else { 0 }
     }
 
     /// Appends the header: exactly `total` bytes, the spare room a NIL message, or as many as it takes.
@@ -324,7 +374,7 @@ impl MessageArea {
         // The widest area that leaves room for its own size field; 1 or 2 bytes can be impossible to fill.
         let (width, area) = [1usize, 2, 4]
             .into_iter()
-            .filter_map(|w| Some((w, total.checked_sub(10 + w)?)))
+            .filter_map(|w| Some((w, total.checked_sub(10 + self.times_len() + w)?)))
             .find(|&(w, area)| (area >> (8 * w)) == 0)
             .filter(|&(_, area)| area >= self.bytes.len())
             .ok_or_else(|| {
@@ -333,20 +383,21 @@ impl MessageArea {
         out.extend_from_slice(&SIGNATURE);
         out.put_u8(2);
         out.put_u8(match width {
-            1 => 0,
-            2 => 1,
-            _ => 2,
+            1 => self.flags,
+            2 => self.flags | 1,
+            _ => self.flags | 2,
         });
+        self.times.into_iter().flatten().for_each(|t| out.put_u32(t));
         out.put_uint(area as u64, width);
         out.extend_from_slice(&self.bytes);
         let mut spare = area - self.bytes.len();
-        while spare >= 4 {
-            let body = (spare - 4).min(0xffff);
+        let head = if self.flags & ORDERED == 0 { 4 } else { 6 };
+        while spare >= head {
+            let body = (spare - head).min(0xffff);
             out.put_u8(0);
             out.put_uint(body as u64, 2);
-            out.put_u8(0);
-            out.put_zeros(body);
-            spare -= body + 4;
+            out.put_zeros(body + head - 3);
+            spare -= body + head;
         }
         out.put_zeros(spare);
         checksum::seal(out, start);
@@ -411,6 +462,36 @@ mod tests {
                 }
             }
             assert!(area.emit(Some(area.header_len() - 1), &mut Vec::new()).is_err());
+        }
+    }
+
+    #[test]
+    fn orders_and_times_are_kept() {
+        let times = [1, 2, 3, 0xffff_fffe];
+        for (indexed, times) in [(false, None), (true, Some(times))] {
+            for n in [0usize, 3, 40] {
+                let mut area = MessageArea::new().with_times(times).in_order(indexed);
+                for i in 0..n {
+                    let body = |out: &mut Vec<u8>| {
+                        out.put_zeros(i);
+                        Ok(())
+                    };
+                    area.push_at(0xc, 0, 7 * i as u16, body).unwrap();
+                }
+                for spare in [0, 5, 6, 700] {
+                    let mut out = Vec::new();
+                    area.emit(Some(area.header_len() + spare), &mut out).unwrap();
+                    let p = Prefix::parse(&out, 0).unwrap();
+                    assert_eq!((p.times(&out), p.flags & INDEXED != 0), (times, indexed));
+                    let mut m = p.messages(&out, 0).unwrap();
+                    for i in 0..n {
+                        assert!(m.advance().unwrap());
+                        let got = (m.message().body.len(), m.message().creation_order);
+                        assert_eq!(got, (i, Some(7 * i as u16)));
+                    }
+                    assert!(!m.advance().unwrap());
+                }
+            }
         }
     }
 

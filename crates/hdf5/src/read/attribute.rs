@@ -10,7 +10,7 @@ use crate::format::message::attribute_info::AttributeInfo;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::shared::Shared;
 use crate::format::message::{datatype, kind};
-use crate::format::object_header::{Message, SHARED};
+use crate::format::object_header::{Message, ORDERED, SHARED};
 use hyperslab_core::container::StoredAttribute;
 use hyperslab_core::view::Buffer;
 use hyperslab_core::{Dtype, Error, Result, Shape, Value, View, scalar};
@@ -18,42 +18,47 @@ use std::sync::Arc;
 
 /// The attributes of an object: in the order of its header, or of the tree of those in dense storage.
 pub(crate) fn all(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Vec<(String, Value)>> {
-    let mut out = Vec::new();
-    let by_hash = each(cx, object, &mut |a, at| {
-        let name = names::shown(a.name);
-        let v = value(cx, a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?;
-        out.push((name, v));
-        Ok(())
-    })?;
-    if by_hash {
-        out.sort_by(|a, b| a.0.cmp(&b.0));
-    }
-    Ok(out)
+    each(cx, object, &mut |a| value(cx, a))
 }
 
-/// Hands out every attribute and where it lies; says whether they came in the order of the hashes of their names, which
-/// says nothing.
-fn each(
+/// What `read` makes of each attribute, with its name: in the order of creation where it is kept.
+fn each<T>(
     cx: Context<'_, '_>,
     object: &Object<'_>,
-    f: &mut dyn FnMut(&Attribute<'_>, u64) -> Result<()>,
-) -> Result<bool> {
-    let mut take = |a: &Attribute<'_>, at: u64| {
+    read: &mut dyn FnMut(&Attribute<'_>) -> Result<T>,
+) -> Result<Vec<(String, T)>> {
+    let mut out = Vec::new();
+    let mut take = |a: &Attribute<'_>, at: u64, order: u32| {
         cx.limits.count_objects(1)?;
-        f(a, at)
+        let name = names::shown(a.name);
+        let one = read(a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?;
+        out.push((order, name, one));
+        Ok(())
     };
     for m in object.messages().filter(|m| m.kind == kind::ATTRIBUTE) {
-        taken_apart(cx, &m, &mut take)?;
+        let order = m.creation_order.unwrap_or_default();
+        taken_apart(cx, &m, &mut |a, at| take(a, at, order.into()))?;
     }
-    let Some(AttributeInfo { heap: Some(heap), order, names }) = info(cx, object)? else { return Ok(false) };
-    let Some(tree) = order.or(names) else { return Ok(false) };
-    let mut heap = FractalHeap::open(cx, heap)?;
-    let mut common = None;
-    Records::open(cx, tree)?.all(&mut |id, shared| {
-        let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
-        heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at))
-    })?;
-    Ok(order.is_none())
+    let mut by_hash = false;
+    if let Some(AttributeInfo { heap: Some(heap), order, names, .. }) = info(cx, object)?
+        && let Some(tree) = order.or(names)
+    {
+        let mut heap = FractalHeap::open(cx, heap)?;
+        let mut common = None;
+        Records::open(cx, tree)?.all(&mut |id, shared, order| {
+            let heap = if shared { shared_heap(cx, &mut common)? } else { &mut heap };
+            heap.object(id, |body, at| take(&Attribute::parse(body, at)?, at, order))
+        })?;
+        by_hash = order.is_none();
+    }
+    if object.flags & ORDERED != 0 {
+        // What was made last may lie first, where there was room.
+        out.sort_by_key(|(order, _, _)| *order);
+    } else if by_hash {
+        // The order of hashes says nothing.
+        out.sort_by(|a, b| a.1.cmp(&b.1));
+    }
+    Ok(out.into_iter().map(|(_, name, one)| (name, one)).collect())
 }
 
 /// The attributes of an object as they are stored.
@@ -61,30 +66,7 @@ pub(crate) fn stored<'f>(
     cx: Context<'f, '_>,
     object: &Object<'_>,
 ) -> Result<Vec<(String, StoredAttribute<'f>)>> {
-    let mut out = Vec::new();
-    let by_hash = each(cx, object, &mut |a, at| {
-        let name = names::shown(a.name);
-        let one = one_stored(cx, a).map_err(|e| e.reading(format!("attribute {name:?}")).at(at))?;
-        out.push((name, one));
-        Ok(())
-    })?;
-    if by_hash {
-        out.sort_by(|a, b| a.0.cmp(&b.0));
-    }
-    Ok(out)
-}
-
-/// The name of the first attribute that holds references, whose values are addresses in this file.
-pub(crate) fn referring(cx: Context<'_, '_>, object: &Object<'_>) -> Result<Option<String>> {
-    let mut found = None;
-    each(cx, object, &mut |a, _| {
-        let dtype = part(cx, kind::DATATYPE, a.datatype, |b, at| datatype::parse(b, cx.sizes, at))?;
-        if dtype.has_references() && found.is_none() {
-            found = Some(names::shown(a.name));
-        }
-        Ok(())
-    })?;
-    Ok(found)
+    each(cx, object, &mut |a| one_stored(cx, a))
 }
 
 fn one_stored<'f>(cx: Context<'f, '_>, a: &Attribute<'_>) -> Result<StoredAttribute<'f>> {

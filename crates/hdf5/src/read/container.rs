@@ -1,7 +1,7 @@
 //! A file as the tree that every container presents.
 
-use super::{File, attribute, regions, stream, walk};
-use hyperslab_core::container::{StoredAttribute, Stream};
+use super::{File, attribute, bookkeeping, once, regions, stream, walk};
+use hyperslab_core::container::{Bookkeeping, StoredAttribute, Stream};
 use hyperslab_core::walk::Visit;
 use hyperslab_core::{ArrayOptions, Container, Limits, LinkTo, Node, Result, Selection, Source, Value, View};
 
@@ -12,6 +12,26 @@ impl Container for File<'_> {
 
     fn nodes(&self, path: &str, depth: Option<u32>, attributes: bool, limits: &Limits) -> Result<Vec<Node>> {
         self.settled_nodes(|| walk::nodes(self, path, depth, attributes, limits))
+    }
+
+    fn once(&self, path: &str, limits: &Limits) -> Result<Vec<Node>> {
+        self.settled_nodes(|| once::objects(self, &[path], false, limits))
+    }
+
+    fn bookkeeping(&self, path: &str, limits: &Limits) -> Result<Bookkeeping> {
+        let cx = self.context(limits);
+        let read = || {
+            let (object, cx) = walk::resolve(cx, path)?;
+            bookkeeping::of(cx, &object).map_err(|e| cx.place(e))
+        };
+        self.settled(read).map_err(self.place(path))
+    }
+
+    fn user_block(&self, limits: &Limits) -> Result<Vec<u8>> {
+        let (mut bytes, _reservation) = limits.vec(self.base())?;
+        bytes.resize(usize::try_from(self.base()).unwrap_or(0), 0);
+        self.extent()?.0.read_exact_at(0, &mut bytes)?;
+        Ok(bytes)
     }
 
     fn stream<'a>(&'a self, path: &str, limits: &'a Limits) -> Result<Option<Box<dyn Stream + 'a>>> {

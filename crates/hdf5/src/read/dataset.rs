@@ -19,7 +19,7 @@ use crate::format::message::layout::{ChunkIndex, Layout};
 use crate::format::message::shared::Shared;
 use crate::format::object_header::SHARED;
 use crate::numpy_types;
-use hyperslab_core::container::Fill;
+use hyperslab_core::container::{Allocation, Fill, FillTime};
 use hyperslab_core::view::{Buffer, Heap};
 use hyperslab_core::{ArrayLayout, ArrayOptions, Dtype, Error, Node, Result, Selection, Shape, Source, View};
 use std::ops::Range;
@@ -141,6 +141,16 @@ impl<'f> Dataset<'f> {
     /// What a writer is asked for to store the elements that way again.
     pub(crate) fn storage(&self, cx: Context<'_, '_>) -> Result<ArrayOptions> {
         let mut options = ArrayOptions { fill: self.own_fill(cx)?, ..ArrayOptions::default() };
+        let (allocation, time) = self.object.parse(cx, kind::FILL_VALUE, FillValue::times)?.unwrap_or((0, 2));
+        options.fill_time = match time {
+            // What every writer does with elements that point elsewhere.
+            0 if self.stored.has_indirection() => FillTime::Usual,
+            0 => FillTime::Always,
+            1 => FillTime::Never,
+            _ => FillTime::Usual,
+        };
+        // What each layout has by itself.
+        let mut usual = 2;
         if let Some(m) = self.object.first(kind::DATATYPE).filter(|m| m.flags & SHARED != 0)
             && let Shared::Object(address) = Shared::parse(m.body, cx.sizes, m.offset)?
         {
@@ -150,15 +160,24 @@ impl<'f> Dataset<'f> {
             return Ok(options);
         }
         match self.layout()? {
-            Layout::Compact { .. } => options.layout = ArrayLayout::Compact,
+            Layout::Compact { .. } => {
+                options.layout = ArrayLayout::Compact;
+                usual = 1;
+            }
             Layout::Chunked(c) => {
+                usual = 3;
                 options.layout = ArrayLayout::Chunked;
                 options.chunks = Some(c.dims);
-                options.early =
-                    self.object.parse(cx, kind::FILL_VALUE, FillValue::is_early)?.unwrap_or(false);
             }
             Layout::Contiguous { .. } | Layout::Virtual { .. } => {}
         }
+        options.allocation = match allocation {
+            n if n == usual => Allocation::Usual,
+            1 => Allocation::Early,
+            2 => Allocation::Late,
+            3 => Allocation::Incremental,
+            _ => Allocation::Usual,
+        };
         if let Some(max) = self.space.max.as_ref().filter(|max| **max != self.space.dims) {
             options.max_shape = max.iter().map(|&m| (m != UNLIMITED).then_some(m)).collect();
         }
@@ -174,9 +193,17 @@ impl<'f> Dataset<'f> {
     /// The fill value in the type that is shown.
     fn own_fill(&self, cx: Context<'_, '_>) -> Result<Fill> {
         let undefined = self.object.parse(cx, kind::FILL_VALUE, FillValue::is_undefined)?.unwrap_or(false);
-        let Some(bytes) = self.fill(cx)? else {
+        let Some(bytes) = self.chosen_fill(cx)? else {
             return Ok(if undefined { Fill::Undefined } else { Fill::Zeros });
         };
+        if let Dtype::Reference(kind, _) = &self.stored {
+            // Its bytes mean nothing in another file.
+            let target = References::new(cx, &self.stored).target(*kind, &bytes)?;
+            return Ok(target.map_or(Fill::Zeros, Fill::Reference));
+        }
+        if self.stored.has_indirection() && bytes.iter().all(|&b| b == 0) {
+            return Ok(Fill::Zeros);
+        }
         match self.restored.as_ref().filter(|d| numpy_types::has_unicode(d)) {
             Some(dtype) => {
                 let one = View::new(dtype.clone(), Shape::from([1]), bytes)?;
@@ -377,6 +404,11 @@ impl<'f> Dataset<'f> {
 
     /// The fill value, unless it is zero.
     pub(crate) fn fill(&self, cx: Context<'_, '_>) -> Result<Option<Vec<u8>>> {
+        Ok(self.chosen_fill(cx)?.filter(|v| v.iter().any(|&b| b != 0)))
+    }
+
+    /// The fill value, if somebody chose one.
+    fn chosen_fill(&self, cx: Context<'_, '_>) -> Result<Option<Vec<u8>>> {
         let own = |f: FillValue<'_>| f.value.map(<[u8]>::to_vec);
         let mut value =
             self.object.parse(cx, kind::FILL_VALUE, |b, at| FillValue::parse(b, at).map(own))?.flatten();
@@ -392,7 +424,7 @@ impl<'f> Dataset<'f> {
                     .reading("fill value")
                     .at(self.object.address))
             }
-            _ => Ok(value.filter(|v| v.iter().any(|&b| b != 0))),
+            _ => Ok(value),
         }
     }
 }

@@ -165,6 +165,9 @@ impl<'f, 'l> FractalHeap<'f, 'l> {
     }
 }
 
+/// What is done with each record.
+type EachRecord<'a> = &'a mut dyn FnMut(&[u8], bool, u32) -> Result<()>;
+
 /// A tree that finds heap objects: by name (records sorted by the name's hash) or in creation order.
 pub(crate) struct Records<'f> {
     tree: BtreeV2<'f>,
@@ -174,37 +177,41 @@ pub(crate) struct Records<'f> {
     hash: Option<usize>,
     /// Where it has the flags of the message.
     flags: Option<usize>,
+    /// Where it has the order of creation of an attribute.
+    order: Option<usize>,
 }
 
 impl<'f> Records<'f> {
     pub(crate) fn open(cx: Context<'f, 'f>, address: u64) -> Result<Records<'f>> {
         let tree = BtreeV2::open(cx.source, address, cx.sizes, cx.limits)?;
         let size = usize::from(tree.header.record_size);
-        let (id, hash, flags) = match tree.header.kind {
-            5 => (4..size, Some(0), None),
-            6 => (8..size, None, None),
-            8 => (0..8, Some(13), Some(8)),
-            9 => (0..8, None, Some(8)),
+        let (id, hash, flags, order) = match tree.header.kind {
+            5 => (4..size, Some(0), None, None),
+            6 => (8..size, None, None, None),
+            8 => (0..8, Some(13), Some(8), Some(9)),
+            9 => (0..8, None, Some(8), Some(9)),
             n => {
                 return Err(Error::invalid(format!("tree of kind {n} for links or attributes"))
                     .reading("B-tree header")
                     .at(address));
             }
         };
-        Ok(Records { tree, id, hash, flags })
+        Ok(Records { tree, id, hash, flags, order })
     }
 
-    /// Calls `f` with the heap identifier of every record, and whether it is one of the file's shared-message table.
-    pub(crate) fn all(&self, f: &mut dyn FnMut(&[u8], bool) -> Result<()>) -> Result<()> {
+    /// Calls `f` with the heap identifier of every record, whether it is one of the file's shared-message table, and an
+    /// attribute's order of creation, which means something where the object keeps it.
+    pub(crate) fn all(&self, f: EachRecord<'_>) -> Result<()> {
         self.tree.walk(&|_| Ok(Ordering::Equal), &mut |r| {
             let (id, shared) = self.id_of(r)?;
-            f(id, shared)
+            let order = self.order.and_then(|at| r.get(at..)).and_then(|r| r.first_chunk::<4>());
+            f(id, shared, order.map_or(0, |b| u32::from_le_bytes(*b)))
         })
     }
 
     /// As [`Records::all`], for the records that can have the name.
     pub(crate) fn named(&self, name: &[u8], f: &mut dyn FnMut(&[u8], bool) -> Result<()>) -> Result<()> {
-        let Some(at) = self.hash else { return self.all(f) };
+        let Some(at) = self.hash else { return self.all(&mut |id, shared, _| f(id, shared)) };
         let want = lookup3(name);
         let order = |r: &[u8]| {
             let stored = r.get(at..).and_then(|r| r.first_chunk::<4>());

@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) name: String,
     /// What it points at.
     pub(crate) to: To,
+    /// Its place in the order of creation, where the group keeps it.
+    pub(crate) order: Option<u64>,
 }
 
 /// What a link points at.
@@ -93,7 +95,7 @@ fn find_stored(cx: Context<'_, '_>, group: &Object<'_>, name: &[u8]) -> Result<O
     Ok(found)
 }
 
-fn link_info(cx: Context<'_, '_>, group: &Object<'_>) -> Result<Option<LinkInfo>> {
+pub(crate) fn link_info(cx: Context<'_, '_>, group: &Object<'_>) -> Result<Option<LinkInfo>> {
     group.first(kind::LINK_INFO).map(|m| LinkInfo::parse(m.body, cx.sizes, m.offset)).transpose()
 }
 
@@ -101,7 +103,7 @@ fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Res
     if let Some(old) = OldGroup::open(cx, group)? {
         old.each(None, &mut |name, to| {
             cx.limits.count_objects(1)?;
-            out.push(Entry { name: names::shown(name), to });
+            out.push(Entry { name: names::shown(name), to, order: None });
             Ok(())
         })?;
     }
@@ -111,22 +113,33 @@ fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Res
         out.push(entry(&link));
     }
     let Some(info) = link_info(cx, group)? else { return Ok(()) };
-    let (Some(heap), Some(tree)) = (info.heap, info.order.or(info.names)) else { return Ok(()) };
-    let mut heap = FractalHeap::open(cx, heap)?;
     let before = out.len();
-    Records::open(cx, tree)?.all(&mut |id, _| {
+    dense(cx, &info, out)?;
+    if info.max_creation_order.is_some() {
+        // What was made last may lie first, where there was room.
+        out.sort_by_key(|e| e.order);
+    } else if let Some(dense) = out.get_mut(before..) {
+        dense.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    Ok(())
+}
+
+/// The links that do not lie in the header.
+fn dense(cx: Context<'_, '_>, info: &LinkInfo, out: &mut Vec<Entry>) -> Result<()> {
+    let Some(heap) = info.heap else { return Ok(()) };
+    // Not `or`, of which rustc 1.95 makes a read outside the stack here.
+    let tree = match (info.order, info.names) {
+        (Some(tree), _) | (None, Some(tree)) => tree,
+        (None, None) => return Ok(()),
+    };
+    let mut heap = FractalHeap::open(cx, heap)?;
+    Records::open(cx, tree)?.all(&mut |id, _, _| {
         heap.object(id, |body, at| {
             let link = Link::parse(body, cx.sizes, at)?;
             out.push(entry(&link));
             Ok(())
         })
-    })?;
-    if info.order.is_none()
-        && let Some(dense) = out.get_mut(before..)
-    {
-        dense.sort_by(|a, b| a.name.cmp(&b.name));
-    }
-    Ok(())
+    })
 }
 
 fn entry(link: &Link<'_>) -> Entry {
@@ -136,7 +149,7 @@ fn entry(link: &Link<'_>) -> Entry {
         Target::External { file, path } => To::External(names::shown(file), names::shown(path)),
         Target::User(class) => To::User(class),
     };
-    Entry { name: names::shown(link.name), to }
+    Entry { name: names::shown(link.name), to, order: link.creation_order }
 }
 
 /// An old-style group: its local heap with the names, and the tree of its symbol nodes.

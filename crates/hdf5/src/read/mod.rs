@@ -8,6 +8,7 @@
 
 mod attribute;
 pub(crate) mod based;
+mod bookkeeping;
 mod cache;
 mod chunked;
 mod container;
@@ -20,8 +21,9 @@ pub(crate) mod group;
 mod heap;
 mod live;
 mod mapped;
-mod names;
+pub(crate) mod names;
 pub(crate) mod object;
+pub(crate) mod once;
 mod others;
 pub(crate) mod outside;
 mod overlaid;
@@ -45,8 +47,7 @@ use cache::ChunkCache;
 use dataset::Dataset;
 pub(crate) use dataset::MOST_PACKED;
 use hyperslab_core::source::{FileSource, SliceSource};
-use hyperslab_core::{Error, Limits, Node, Result, ResultExt, Selection, Source, Value, View};
-use object::Object;
+use hyperslab_core::{Error, Limits, Result, ResultExt, Selection, Source, Value, View};
 pub use others::Follow;
 use others::Others;
 use reference::Paths;
@@ -274,34 +275,6 @@ impl<'s> File<'s> {
         }
         let name = |path: String| path.rsplit('/').next().map(str::to_owned).unwrap_or_default();
         Ok(nodes.map(|(node, address)| (name(node.path), address)).collect())
-    }
-
-    /// Every node with its attributes, parents first, and the address of its header where it is an object, for somebody
-    /// who writes them anew.
-    ///
-    /// # Errors
-    /// `Unsupported` for names that are no text, and attributes that hold addresses.
-    pub(crate) fn objects(&self, limits: &Limits) -> Result<Vec<(Node, Option<u64>)>> {
-        let cx = self.context(limits);
-        let nodes = walk::nodes_at(self, "/", None, true, limits)?;
-        for (node, address) in &nodes {
-            let path = node.path.as_str();
-            let name = match address {
-                Some(at) => {
-                    let found = Object::read(cx, *at).and_then(|o| attribute::referring(cx, &o));
-                    found.map_err(self.place(path))?
-                }
-                None => None,
-            };
-            if let Some(name) = name {
-                let what = format!("the attribute {name:?} holds addresses in the file");
-                return Err(Error::unsupported(what).object(path));
-            }
-            if names::escaped(path).is_some() {
-                return Err(Error::unsupported("a name that is no text").object(path));
-            }
-        }
-        Ok(nodes)
     }
 
     /// All bytes, those before the superblock included, and where the file ends in them.

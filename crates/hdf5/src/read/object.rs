@@ -20,6 +20,8 @@ const MAX_SHARED: u32 = 4;
 pub(crate) struct Object<'f> {
     /// Where its header lies.
     pub(crate) address: u64,
+    /// The flags of its header; 0 for version 1.
+    pub(crate) flags: u8,
     chunks: SmallVec<[(Cow<'f, [u8]>, u64); 2]>,
     messages: SmallVec<[Slot; 12]>,
 }
@@ -27,6 +29,7 @@ pub(crate) struct Object<'f> {
 struct Slot {
     kind: u16,
     flags: u8,
+    order: Option<u16>,
     chunk: usize,
     range: Range<usize>,
 }
@@ -50,7 +53,8 @@ impl<'f> Object<'f> {
             Cow::Owned(v) => v.truncate(len),
         }
         cx.source.saw(address, prefix.len(), "object header");
-        let mut object = Object { address, chunks: SmallVec::new(), messages: SmallVec::new() };
+        let mut object =
+            Object { address, flags: prefix.flags, chunks: SmallVec::new(), messages: SmallVec::new() };
         let mut more = Vec::new();
         object.take(cx, &prefix, first, address, true, &mut more)?;
         // Honest chunks do not overlap, so together they are no longer than the file, and none comes twice.
@@ -91,7 +95,8 @@ impl<'f> Object<'f> {
             }
             let start = usize::try_from(m.offset.saturating_sub(base)).unwrap_or(usize::MAX);
             let range = start..start.saturating_add(m.body.len());
-            self.messages.push(Slot { kind: m.kind, flags: m.flags, chunk, range });
+            let order = m.creation_order;
+            self.messages.push(Slot { kind: m.kind, flags: m.flags, order, chunk, range });
         }
         // Last in, first out: the first continuation is followed first.
         more.extend(later.into_iter().rev());
@@ -106,7 +111,7 @@ impl<'f> Object<'f> {
             Some(Message {
                 kind: s.kind,
                 flags: s.flags,
-                creation_order: None,
+                creation_order: s.order,
                 body: bytes.get(s.range.clone())?,
                 offset: base.saturating_add(s.range.start as u64),
             })

@@ -16,7 +16,7 @@ pub(crate) fn messages(
     let file = File::from_source(source)?;
     let cx = file.context(limits);
     let mut heap = FractalHeap::open(cx, heap)?;
-    Records::open(cx, tree)?.all(&mut |id, shared| {
+    Records::open(cx, tree)?.all(&mut |id, shared, _| {
         if shared {
             return Err(Error::unsupported("an attribute in a table of shared messages").at(tree));
         }

@@ -9,6 +9,7 @@
 use super::group::{self, To};
 use super::heap::GlobalHeap;
 use super::object::Object;
+use super::once;
 use super::others::Others;
 use super::walk::{self, Kind};
 use super::{Context, File};
@@ -216,7 +217,9 @@ fn paths(cx: Context<'_, '_>) -> HashMap<u64, String> {
         if walk::kind(&object) != Kind::Group {
             continue;
         }
-        for e in group::entries(cx, &object).0 {
+        // In an order that does not depend on what lies where.
+        let entries = group::entries(cx, &object).0;
+        for e in once::by_name(&entries).into_iter().filter_map(|i| entries.get(i)) {
             let To::Object(a) = e.to else { continue };
             if cx.limits.count_objects(1).is_err() {
                 return found;

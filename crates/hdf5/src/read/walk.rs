@@ -3,7 +3,7 @@
 use super::dataset::Dataset;
 use super::group::{self, Entry, To};
 use super::object::Object;
-use super::{Context, File, attribute, hide_descr, names, others};
+use super::{Context, File, attribute, hide_descr, names, once, others};
 use crate::format::message::{datatype, kind as message};
 use hyperslab_core::{Error, Limits, LinkTo, Node, NodeKind, Result};
 use smallvec::SmallVec;
@@ -12,8 +12,10 @@ use std::collections::HashSet;
 
 /// How many soft links a path may lead through.
 const MAX_SOFT: u32 = 64;
+/// Bytes of a path and a target that are counted for every node.
+const NAME_BYTES: u64 = 128;
 /// What one listed node takes of the limit of bytes.
-const NODE_BYTES: u64 = size_of::<Node>() as u64 + 128;
+const NODE_BYTES: u64 = size_of::<Node>() as u64 + NAME_BYTES;
 
 /// What an object header describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +128,11 @@ fn elsewhere<'f, 'l>(cx: Context<'f, 'l>, file: &str, target: &str) -> Result<Co
     cx.within(cx.others.file(cx, &place)?)
 }
 
+/// A path from the root.
+pub(super) fn absolute(path: &str) -> String {
+    format!("/{}", split(path).collect::<Vec<_>>().join("/"))
+}
+
 fn split(path: &str) -> impl DoubleEndedIterator<Item = &str> {
     path.split('/').filter(|p| !p.is_empty() && *p != ".")
 }
@@ -157,9 +164,9 @@ pub(crate) fn nodes_at(
     limits: &Limits,
 ) -> Result<Vec<(Node, Option<u64>)>> {
     let cx = file.context(limits);
-    let start = format!("/{}", split(path).collect::<Vec<_>>().join("/"));
+    let start = absolute(path);
     let (object, cx) = resolve(cx, path).map_err(file.place(&start))?;
-    let mut list = List { file, cx, attributes, out: Vec::new(), held: Vec::new() };
+    let mut list = List::new(file, cx, attributes);
     let mut levels = Vec::new();
     // Groups on the way down: a link to one of them is a circle, which is cut.
     let mut open = HashSet::new();
@@ -209,30 +216,50 @@ pub(crate) fn nodes_at(
                 // What it is cannot be known: an array with its error, so that no sum passes over it.
                 Err(e) => list.failed(&path, e)?,
             },
-            To::Soft(target) => list.link(&path, target)?,
-            To::External(other, target) => list.link(&path, format!("{other}:{target}"))?,
-            To::User(class) => {
-                let mut node = Node::new(path.as_str(), NodeKind::Link);
-                let e = Error::unsupported(format!("link of the application-defined class {class}"));
-                node.error = Some(file.place(&path)(e));
-                list.push(node, None)?;
-            }
+            other => list.elsewhere(&path, other)?,
         }
     }
     Ok(list.out)
 }
 
-struct List<'f> {
+/// Nodes on their way into a listing.
+pub(super) struct List<'f> {
     file: &'f File<'f>,
-    cx: Context<'f, 'f>,
+    /// Where the objects are read that come next.
+    pub(super) cx: Context<'f, 'f>,
     attributes: bool,
     out: Vec<(Node, Option<u64>)>,
     held: Vec<hyperslab_core::Reservation>,
 }
 
-impl List<'_> {
-    fn push(&mut self, node: Node, address: Option<u64>) -> Result<()> {
+impl<'f> List<'f> {
+    pub(super) fn new(file: &'f File<'f>, cx: Context<'f, 'f>, attributes: bool) -> List<'f> {
+        List { file, cx, attributes, out: Vec::new(), held: Vec::new() }
+    }
+
+    pub(super) fn into_nodes(self) -> Vec<Node> {
+        self.out.into_iter().map(|(node, _)| node).collect()
+    }
+
+    /// The place of the node that came last.
+    pub(super) fn last(&self) -> usize {
+        self.out.len().saturating_sub(1)
+    }
+
+    /// Says why a node that was listed cannot be read.
+    pub(super) fn fail(&mut self, at: usize, e: Error) {
+        if let Some((node, _)) = self.out.get_mut(at) {
+            node.error = Some(e);
+        }
+    }
+
+    fn push(&mut self, mut node: Node, address: Option<u64>) -> Result<()> {
         self.cx.limits.count_objects(1)?;
+        node.object = address.map(|a| once::number(self.cx, a));
+        let long = (node.path.len() + node.target.as_ref().map_or(0, String::len)) as u64;
+        if long > NAME_BYTES {
+            self.held.push(self.cx.limits.reserve(long - NAME_BYTES)?);
+        }
         if self.out.len() == self.out.capacity() {
             let more = (self.out.len() as u64).max(16);
             self.held.push(self.cx.limits.reserve(more.saturating_mul(NODE_BYTES))?);
@@ -242,20 +269,36 @@ impl List<'_> {
         Ok(())
     }
 
-    fn link(&mut self, path: &str, target: String) -> Result<()> {
+    /// Lists one more name of an object that comes under the path `known`.
+    pub(super) fn name(&mut self, path: &str, address: u64, known: String) -> Result<()> {
         let mut node = Node::new(path, NodeKind::Link);
-        node.target = Some(target);
+        node.target = Some(known);
+        self.push(node, Some(address))
+    }
+
+    /// Lists what is no name of an object.
+    pub(super) fn elsewhere(&mut self, path: &str, to: To) -> Result<()> {
+        let mut node = Node::new(path, NodeKind::Link);
+        match to {
+            To::Object(_) => {}
+            To::Soft(target) => node.target = Some(target),
+            To::External(other, target) => node.target = Some(format!("{other}:{target}")),
+            To::User(class) => {
+                let e = Error::unsupported(format!("link of the application-defined class {class}"));
+                node.error = Some(self.file.place(path)(e));
+            }
+        }
         self.push(node, None)
     }
 
-    fn failed(&mut self, path: &str, e: Error) -> Result<()> {
+    pub(super) fn failed(&mut self, path: &str, e: Error) -> Result<()> {
         let mut node = Node::new(path, NodeKind::Array);
         node.error = Some(self.file.place(path)(self.cx.place(e)));
         self.push(node, None)
     }
 
     /// Lists an object and says what it is.
-    fn object(&mut self, path: &str, object: &Object<'_>) -> Result<NodeKind> {
+    pub(super) fn object(&mut self, path: &str, object: &Object<'_>) -> Result<NodeKind> {
         let cx = self.cx;
         let place = |e| self.file.place(path)(cx.place(e));
         let mut node = Node::new(path, NodeKind::Group);

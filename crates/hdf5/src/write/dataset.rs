@@ -3,7 +3,7 @@
 use super::tree::{Dataset, Place};
 use super::{DatasetStream, Layout, Writer};
 use crate::filter;
-use hyperslab_core::container::Fill;
+use hyperslab_core::container::{Allocation, Fill};
 use hyperslab_core::{
     ArrayLayout, ArrayOptions, AsView, ChunkFilter, Dtype, Element, Error, Limits, Result, Shape, Value,
     View, cast,
@@ -159,7 +159,7 @@ impl<'w> DatasetBuilder<'w> {
     /// Leaves room for all chunks from the start: with [`Libver::Latest`](super::Libver::Latest) and without filters
     /// they lie one after another then, and no index is needed.
     pub fn allocate_early(mut self) -> Self {
-        self.options.early = true;
+        self.options.allocation = Allocation::Early;
         self
     }
 

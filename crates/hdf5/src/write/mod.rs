@@ -9,6 +9,7 @@
 //! h5py on HDF5 2.0, 1.14 and 1.12.
 
 mod attribute;
+mod carry;
 mod chunk_shape;
 mod chunks;
 mod dataset;
@@ -33,7 +34,7 @@ use crate::format::message::datatype;
 use crate::numpy_types;
 use finish::headers;
 use heap::Kept;
-use hyperslab_core::container::{Fill, StoredAttribute};
+use hyperslab_core::container::{Bookkeeping, Fill, StoredAttribute};
 use hyperslab_core::output::NewFile;
 use hyperslab_core::{
     ArrayOptions, ContainerWriter, Dtype, Error, Limits, LinkTo, Result, Shape, Value, View,
@@ -124,6 +125,14 @@ impl Writer {
         }
         self.space.libver = libver;
         Ok(self)
+    }
+
+    /// Puts bytes of somebody else's before everything, before anything is written: none, or 512, 1024, 2048, ..
+    ///
+    /// # Errors
+    /// `Usage` for another number of bytes, and when something was written; `Io`.
+    pub fn user_block(&mut self, bytes: &[u8]) -> Result<()> {
+        self.space.user_block(bytes)
     }
 
     fn over(space: Space) -> Writer {
@@ -290,6 +299,18 @@ impl ContainerWriter for Writer {
             LinkTo::External { file, path: target } => self.external_link(path, file, target)?,
         }
         Ok(true)
+    }
+
+    fn hard_link(&mut self, path: &str, target: &str) -> Result<bool> {
+        Writer::hard_link(self, path, target).map(|()| true)
+    }
+
+    fn bookkeeping(&mut self, path: &str, kept: &Bookkeeping) -> Result<bool> {
+        self.tree.keep(path, kept).map(|()| true).map_err(|e| e.object(path))
+    }
+
+    fn user_block(&mut self, bytes: &[u8]) -> Result<bool> {
+        Writer::user_block(self, bytes).map(|()| true)
     }
 
     fn finish(self: Box<Self>) -> Result<()> {

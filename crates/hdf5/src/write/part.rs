@@ -78,7 +78,9 @@ impl Part {
         attributes: &[(Named, Option<u16>)],
         indexed: bool,
     ) -> Result<(u64, u64, Option<u64>)> {
-        let each = attributes.iter().map(|((name, body), order)| (name.as_str(), body.as_slice(), *order));
+        let each = attributes
+            .iter()
+            .map(|((name, body), order)| (name.as_str(), body.as_slice(), order.map(u32::from)));
         dense::attributes(each, indexed, &mut self.space).map(|d| (d.heap, d.names, d.order))
     }
 

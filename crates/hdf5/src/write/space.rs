@@ -1,4 +1,5 @@
-//! Space in a new file: bytes appended at aligned addresses, the superblock put at the front last.
+//! Space in a new file: bytes appended at aligned addresses, the superblock put at the front last, behind what somebody
+//! else has there.
 
 use super::Libver;
 use crate::format::superblock::{LEN_V0, LEN_V2, Superblock};
@@ -12,6 +13,8 @@ pub(super) struct Space {
     /// Where it begins: 0 but for what is to lie in a file that exists.
     start: u64,
     end: u64,
+    /// Bytes before the superblock, from which addresses count.
+    base: u64,
     pub(super) libver: Libver,
 }
 
@@ -26,17 +29,33 @@ impl Space {
             sink: Sink::File(Box::new(BufWriter::with_capacity(1 << 16, file))),
             start: 0,
             end: 0,
+            base: 0,
             libver: Libver::default(),
         }
     }
 
     pub(super) fn memory() -> Space {
-        Space { sink: Sink::Memory(Vec::new()), start: 0, end: 0, libver: Libver::default() }
+        Space { sink: Sink::Memory(Vec::new()), start: 0, end: 0, base: 0, libver: Libver::default() }
     }
 
     /// In memory, what is to lie from an address of an existing file on.
     pub(super) fn behind(start: u64, libver: Libver) -> Space {
-        Space { sink: Sink::Memory(Vec::new()), start, end: start, libver }
+        Space { sink: Sink::Memory(Vec::new()), start, end: start, base: 0, libver }
+    }
+
+    /// Puts somebody else's bytes before everything: none, or 512, 1024, 2048, ..
+    pub(super) fn user_block(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.end > 0 || self.base > 0 {
+            return Err(Error::usage("a user block comes before everything else"));
+        }
+        let len = bytes.len() as u64;
+        if len > 0 && (len < 512 || !len.is_power_of_two()) {
+            let what = format!("a user block of {len} bytes (possible: 512, 1024, 2048, ..)");
+            return Err(Error::usage(what));
+        }
+        self.write(bytes)?;
+        (self.base, self.end) = (len, 0);
+        Ok(())
     }
 
     /// Where the next byte without alignment would go.
@@ -68,7 +87,7 @@ impl Space {
         match &mut self.sink {
             Sink::File(f) => f.write_all(bytes).map_err(|e| {
                 Error::io(e, format!("cannot write {} bytes", bytes.len()))
-                    .at(self.end)
+                    .at(self.base + self.end)
                     .file(f.get_ref().target())
             })?,
             Sink::Memory(v) => {
@@ -99,15 +118,16 @@ impl Space {
         match &mut self.sink {
             Sink::File(f) => {
                 let mut done = || {
-                    f.seek(SeekFrom::Start(address))?;
+                    f.seek(SeekFrom::Start(self.base + address))?;
                     f.write_all(bytes)?;
-                    f.seek(SeekFrom::Start(self.end)).map(drop)
+                    f.seek(SeekFrom::Start(self.base + self.end)).map(drop)
                 };
                 let what = "cannot write the descriptions";
-                done().map_err(|e| Error::io(e, what).at(address).file(f.get_ref().target()))
+                done().map_err(|e| Error::io(e, what).at(self.base + address).file(f.get_ref().target()))
             }
             Sink::Memory(v) => {
-                let at = address.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
+                let at = address.checked_sub(self.start).and_then(|at| at.checked_add(self.base));
+                let at = at.and_then(|at| usize::try_from(at).ok());
                 let slot = at.and_then(|at| v.get_mut(at..at.checked_add(bytes.len())?));
                 slot.ok_or_else(|| Error::usage("bytes beyond the end of the file"))?.copy_from_slice(bytes);
                 Ok(())
@@ -118,7 +138,8 @@ impl Space {
     /// Writes the superblock: the file now ends here and its root group is at `root`.
     pub(super) fn seal(&mut self, root: u64) -> Result<()> {
         let mut bytes = Vec::with_capacity(LEN_V0);
-        Superblock::new(self.libver.superblock(), self.end, root).emit(&mut bytes)?;
+        let superblock = Superblock::new(self.libver.superblock(), self.base + self.end, root);
+        Superblock { base: self.base, ..superblock }.emit(&mut bytes)?;
         self.overwrite(0, &bytes)?;
         match &mut self.sink {
             Sink::File(f) => f

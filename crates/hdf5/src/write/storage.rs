@@ -12,7 +12,7 @@ use crate::format::message::layout::ChunkIndex;
 use crate::format::message::shared::Shared;
 use crate::format::message::{datatype, kind};
 use crate::format::object_header::{MessageArea, SHARED};
-use hyperslab_core::container::Fill;
+use hyperslab_core::container::{Allocation, Fill, FillTime};
 use hyperslab_core::dtype::ReferenceKind;
 use hyperslab_core::{ArrayLayout, ArrayOptions, Dtype, Error, Result, Shape};
 
@@ -29,8 +29,9 @@ pub(super) struct Storage {
     pub(super) layout: Layout,
     /// The fill value as it is stored.
     pub(super) fill: Fill,
-    /// Whether all chunks are there from the start.
-    pub(super) early: bool,
+    /// When room for the elements is made, and when it is filled.
+    pub(super) allocation: Allocation,
+    pub(super) fill_time: FillTime,
 }
 
 /// Where elements go.
@@ -63,7 +64,8 @@ impl Storage {
                 _ => Layout::Contiguous,
             };
             let space = Dataspace::null();
-            return Ok(Storage { dtype, named: None, space, layout, fill, early: false });
+            let (allocation, fill_time) = (options.allocation, options.fill_time);
+            return Ok(Storage { dtype, named: None, space, layout, fill, allocation, fill_time });
         };
         if shape.len() > usize::from(MAX_RANK) {
             let what = format!("rank {} (HDF5 ends at {MAX_RANK})", shape.len());
@@ -91,8 +93,32 @@ impl Storage {
             }
             _ => chunked(options)?,
         };
-        let early = options.early && matches!(layout, Layout::Chunked { .. });
-        Ok(Storage { dtype, named: None, space, layout, fill, early })
+        let (allocation, fill_time) = (options.allocation, options.fill_time);
+        Ok(Storage { dtype, named: None, space, layout, fill, allocation, fill_time })
+    }
+
+    /// The version of the fill-value message, and when it says that room is made and filled.
+    fn fill_times(&self) -> [u8; 2] {
+        let [version, usual] = match &self.layout {
+            Layout::Contiguous => fill_value::CONTIGUOUS,
+            Layout::Compact => fill_value::COMPACT,
+            Layout::Chunked { .. } if self.dtype.has_indirection() => fill_value::CHUNKED_VLEN,
+            Layout::Chunked { .. } => fill_value::CHUNKED,
+        };
+        let allocation = match self.allocation {
+            Allocation::Early => 1,
+            Allocation::Late => 2,
+            Allocation::Incremental => 3,
+            _ => usual & 3,
+        };
+        let time = match self.fill_time {
+            FillTime::Always => 0,
+            FillTime::Never => 1,
+            // Elements that point elsewhere must not point anywhere by chance.
+            _ if self.dtype.has_indirection() => 0,
+            _ => usual >> 2,
+        };
+        [version, allocation | time << 2]
     }
 
     /// The bytes of one element that was never written, unless they are zeros.
@@ -124,13 +150,7 @@ impl Storage {
                 false => datatype::emit(&self.dtype, out),
             })?,
         }
-        let base = match &self.layout {
-            Layout::Contiguous => fill_value::CONTIGUOUS,
-            Layout::Compact => fill_value::COMPACT,
-            Layout::Chunked { .. } if self.early => fill_value::COMPACT,
-            Layout::Chunked { .. } if self.dtype.has_indirection() => fill_value::CHUNKED_VLEN,
-            Layout::Chunked { .. } => fill_value::CHUNKED,
-        };
+        let base = self.fill_times();
         area.push(kind::FILL_VALUE, CONSTANT, |out| {
             let undefined = self.fill == Fill::Undefined;
             let value = FillValue { value: self.fill_bytes() };
@@ -228,7 +248,8 @@ fn chunked(
         )));
     }
     let filters = pipeline::settle(options, Chunked { dtype, chunk: &chunk, fill })?;
-    let index = index::choose(libver, shape, space.max.as_ref(), &chunk, !filters.is_empty(), options.early);
+    let early = options.allocation == Allocation::Early;
+    let index = index::choose(libver, shape, space.max.as_ref(), &chunk, !filters.is_empty(), early);
     Ok(Layout::Chunked { chunk, filters, rounded: options.rounded, index })
 }
 

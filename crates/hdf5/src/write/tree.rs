@@ -6,7 +6,7 @@ use super::storage::Storage;
 use crate::format::UNDEFINED;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::layout::ChunkIndex;
-use hyperslab_core::container::Fill;
+use hyperslab_core::container::{Bookkeeping, Fill, Order};
 use hyperslab_core::{Dtype, Error, Limits, Result, View};
 use std::collections::HashMap;
 
@@ -68,9 +68,17 @@ impl Content {
 
 pub(super) struct Object {
     pub(super) attributes: Vec<Attribute>,
+    /// What is noted of it; the names are in their order.
+    pub(super) kept: Bookkeeping,
     /// How many names lead here, and how many objects have this as their type.
     pub(super) links: u32,
     pub(super) kind: ObjectKind,
+}
+
+impl Object {
+    fn new(links: u32, kind: ObjectKind) -> Object {
+        Object { attributes: Vec::new(), kept: Bookkeeping::default(), links, kind }
+    }
 }
 
 pub(super) enum ObjectKind {
@@ -132,7 +140,7 @@ pub(crate) fn check_link(name: &str, texts: &[&str]) -> Result<()> {
 impl Tree {
     pub(super) fn new() -> Tree {
         Tree {
-            objects: vec![Object { attributes: Vec::new(), links: 1, kind: empty_group() }],
+            objects: vec![Object::new(1, empty_group())],
             ordered: false,
             elsewhere: HashMap::new(),
             only_elsewhere: false,
@@ -205,7 +213,7 @@ impl Tree {
 
     fn add(&mut self, parent: usize, name: &str, kind: ObjectKind) -> usize {
         let index = self.objects.len();
-        self.objects.push(Object { attributes: Vec::new(), links: 0, kind });
+        self.objects.push(Object::new(0, kind));
         self.hang(parent, name, Child::Object(index));
         index
     }
@@ -317,6 +325,38 @@ impl Tree {
         object.attributes.push(attribute);
         self.used(named);
         Ok(())
+    }
+
+    /// Whether an object has an attribute of a name.
+    pub(super) fn has_attribute(&self, path: &str, name: &str) -> bool {
+        let object = self.find(path).ok().and_then(|at| self.objects.get(at));
+        object.is_some_and(|o| o.attributes.iter().any(|a| a.name == name))
+    }
+
+    /// What is noted of an object, whose names are put into their order; those that it has no place for come last.
+    pub(super) fn keep(&mut self, path: &str, kept: &Bookkeeping) -> Result<()> {
+        let at = self.find(path)?;
+        if let Some(comment) = kept.comment.as_ref().filter(|c| c.contains('\0') || c.len() > 0xfff0) {
+            return Err(Error::unsupported(format!("a comment of {} bytes", comment.len())));
+        }
+        let Some(object) = self.objects.get_mut(at) else { return Ok(()) };
+        if let ObjectKind::Group { children, names } = &mut object.kind
+            && kept.links != Order::Unkept
+        {
+            let places: HashMap<&str, usize> = kept.names.iter().map(String::as_str).zip(0..).collect();
+            children.sort_by_key(|(name, _)| places.get(name.as_str()).copied().unwrap_or(usize::MAX));
+            *names = children.iter().map(|(name, _)| name.clone()).zip(0..).collect();
+        }
+        object.kept = Bookkeeping { names: Vec::new(), ..kept.clone() };
+        Ok(())
+    }
+
+    /// Whether a group keeps the order in which its links were made.
+    pub(super) fn order(&self, group: &Object) -> Order {
+        match (self.ordered, group.kept.links) {
+            (true, _) => Order::Indexed,
+            (false, order) => order,
+        }
     }
 
     /// Where the object at a path will be.

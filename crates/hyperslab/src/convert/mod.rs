@@ -7,27 +7,24 @@ mod nan;
 mod numpy;
 mod plan;
 mod raw_members;
+mod references;
 mod stored;
 mod verify;
 
 use crate::create::{CreateOptions, Output, create};
-use crate::dtype::ReferenceKind;
 use crate::hdf5::write::Libver;
 use crate::npy::text::{Format, Separator};
 use crate::npy::{NpzWriter, filename};
 use crate::output::Unfinished;
 use crate::target::Place;
-use crate::view::{Heap, Target as HeapTarget};
 use crate::{
-    ArrayLayout, ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, View, cast,
+    ArrayLayout, ArrayOptions, Container, Dtype, Error, Kind, Limits, Result, ResultExt, Value, cast,
     objects, scalar, sidecar,
 };
 use plan::{Attribute, Plan};
 use raw_members::RawMembers;
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use verify::Written;
 
 /// The level of what is deflated again: zlib's and NumPy's default.
@@ -309,6 +306,12 @@ impl Job<'_> {
             true => create(made, self.output, &create_options)?,
             false => Box::new(RawMembers { npz: NpzWriter::create(made, false)?, names: self.raw.clone() }),
         };
+        if self.output == Output::Hdf5 && place.path.trim_matches('/').is_empty() {
+            let block = self.input.user_block(&self.options.limits)?;
+            if !block.is_empty() {
+                writer.user_block(&block)?;
+            }
+        }
         for group in &plan.groups {
             writer.group(group)?;
         }
@@ -321,8 +324,9 @@ impl Job<'_> {
             let mut how = ArrayOptions::default();
             if let Ok(kept) = self.input.storage(&null.from, &self.options.limits) {
                 how.layout = if kept.layout == ArrayLayout::Compact { kept.layout } else { how.layout };
-                how.named_type = self.plan.named(kept.named_type.as_deref());
-                how.fill = kept.fill;
+                how.named_type = self.named(&null.from, kept.named_type.as_deref());
+                how.fill = self.moved_fill(kept.fill)?;
+                (how.allocation, how.fill_time) = (kept.allocation, kept.fill_time);
             }
             writer.null(&null.to, &null.dtype, &how)?;
             self.written.push(Written::null(&null.to, &null.dtype));
@@ -335,7 +339,7 @@ impl Job<'_> {
                 None => view,
             };
             let view = match self.output {
-                Output::Hdf5 => below(view, plan),
+                Output::Hdf5 => self.below(view),
                 Output::Npy | Output::Npz if self.options.objects && objects::is_storable(view.dtype()) => {
                     view
                 }
@@ -362,10 +366,19 @@ impl Job<'_> {
         for (path, to) in &plan.links {
             writer.link(path, to)?;
         }
+        for (path, of) in &plan.names {
+            writer.hard_link(path, of)?;
+        }
+        let arrays: HashSet<&str> = plan.arrays.iter().map(|a| a.to.as_str()).collect();
         for group in plan.groups.iter().map(String::as_str).chain([""]) {
-            if !plan.arrays.iter().any(|a| a.to == group) {
+            if !arrays.contains(group) {
                 self.written.push(Written::group(group));
                 self.attributes(&mut *writer, group)?;
+            }
+        }
+        if self.output == Output::Hdf5 {
+            for (to, from) in &plan.sources {
+                writer.bookkeeping(to, &self.input.bookkeeping(from, &self.options.limits)?)?;
             }
         }
         writer.finish()
@@ -391,11 +404,11 @@ impl Job<'_> {
             Some(from) => self.input.stored_attributes(from, &self.options.limits)?,
             None => Vec::new(),
         };
-        for Attribute { name, value, added, .. } in plan.attributes.iter().filter(|a| a.to == to) {
+        for Attribute { name, value, added, .. } in plan.attributes_of(to) {
             if !added && let Some(i) = stored.iter().position(|(n, _)| n == name) {
                 let (_, mut kept) = stored.swap_remove(i);
-                kept.named_type = plan.named(kept.named_type.as_deref());
-                kept.elements = kept.elements.map(|view| below(view, plan));
+                kept.named_type = self.named(&format!("{to}@{name}"), kept.named_type.as_deref());
+                kept.elements = kept.elements.map(|view| self.below(view));
                 let moved =
                     kept.elements.as_ref().filter(|v| !plan.prefix.is_empty() && v.dtype().has_references());
                 let moved = moved.map(|view| scalar::tree(view, &self.options.limits)).transpose()?;
@@ -441,55 +454,5 @@ impl Job<'_> {
         if let Some(written) = self.written.last_mut() {
             written.attributes.push((name.to_owned(), simple));
         }
-    }
-}
-
-/// Elements of a part of a file whose references lead to where their targets are in the new one.
-fn below<'v>(view: View<'v>, plan: &Plan) -> View<'v> {
-    let Some(heap) = view.heap().filter(|_| !plan.prefix.is_empty() && view.dtype().has_references()) else {
-        return view;
-    };
-    let heap = Below { heap: Arc::clone(heap), prefix: plan.prefix.clone() };
-    view.with_heap(Arc::new(heap))
-}
-
-/// The heap of elements of a group that becomes the root.
-struct Below<'v> {
-    heap: Arc<dyn Heap + 'v>,
-    prefix: String,
-}
-
-impl Heap for Below<'_> {
-    fn resolve(&self, reference: &[u8]) -> Result<(u64, Cow<'_, [u8]>)> {
-        self.heap.resolve(reference)
-    }
-
-    fn reference(&self, kind: ReferenceKind, bytes: &[u8]) -> Option<Value> {
-        let mut value = self.heap.reference(kind, bytes)?;
-        // As it will be read from the new file.
-        if let Value::Opaque(shown) = &mut value {
-            for (_, part) in shown.parts.iter_mut().filter(|(name, _)| name == "path") {
-                if let Value::String(path) = part
-                    && let Some(inside) = path.strip_prefix(&self.prefix)
-                {
-                    *path = if inside.is_empty() { "/".into() } else { inside.to_owned() };
-                }
-            }
-        }
-        Some(value)
-    }
-
-    fn target(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<HeapTarget>> {
-        let Some(mut target) = self.heap.target(kind, bytes)? else { return Ok(None) };
-        let inside = target.path.strip_prefix(&self.prefix).filter(|p| p.is_empty() || p.starts_with('/'));
-        target.path = match inside {
-            Some("") => "/".into(),
-            Some(path) => path.to_owned(),
-            None => {
-                let what = format!("a reference to {:?}, which is not carried over", target.path);
-                return Err(Error::unsupported(what));
-            }
-        };
-        Ok(Some(target))
     }
 }

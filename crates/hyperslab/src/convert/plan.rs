@@ -4,7 +4,7 @@ use super::{ConvertOptions, numpy};
 use crate::create::Output;
 use crate::objects;
 use crate::target::{Place, bare, relative};
-use crate::{Container, Dtype, Error, LinkTo, Node, NodeKind, Result, Shape, Value, ls};
+use crate::{Container, Dtype, Error, Limits, LinkTo, Node, NodeKind, Result, Shape, Value, ls};
 use std::collections::HashMap;
 
 /// What the name of a member ends in, and its key does not.
@@ -17,10 +17,16 @@ pub(super) struct Plan {
     pub(super) groups: Vec<String>,
     /// Path in the new container, and where it leads.
     pub(super) links: Vec<(String, LinkTo)>,
+    /// One more name in the new container, and the path of what it is a name of.
+    pub(super) names: Vec<(String, String)>,
+    /// Where the objects of the other container are, by their numbers.
+    objects: HashMap<u64, String>,
     /// Arrays without a shape, and named types.
     pub(super) nulls: Vec<Typed>,
     pub(super) types: Vec<Typed>,
-    pub(super) attributes: Vec<Attribute>,
+    attributes: Vec<Attribute>,
+    /// Which of them each node has.
+    of_node: HashMap<String, Vec<usize>>,
     /// Where nodes of the new container come from.
     pub(super) sources: HashMap<String, String>,
     /// The group that becomes the root, where it is not the root; without a slash at its end.
@@ -72,7 +78,11 @@ impl Plan {
         options: &ConvertOptions,
     ) -> Result<Plan> {
         let limits = &options.limits;
-        let nodes = ls::nodes(input, &place.path, None, true, limits)?;
+        // What has names of its own can give several to one object.
+        let nodes = match output {
+            Output::Hdf5 => ls::once(input, &place.path, limits)?,
+            _ => ls::nodes(input, &place.path, None, true, limits)?,
+        };
         let arrays = nodes.iter().filter(|n| n.kind == NodeKind::Array).count();
         if arrays == 0 && !output.has_names() {
             return Err(Error::usage("holds no array"));
@@ -90,6 +100,12 @@ impl Plan {
             return Err(several(arrays, &nodes, output));
         }
         for node in nodes {
+            if let (NodeKind::Link, Some(_), Some(target)) = (node.kind, node.object, &node.target) {
+                let of = Node::new(target.as_str(), NodeKind::Group);
+                let [name, of] = [&node, &of].map(|n| rooted(relative(n, &place.path), output));
+                plan.names.push((name, of));
+                continue;
+            }
             if node.kind == NodeKind::Link && node.error.is_none() && output == Output::Hdf5 && whole {
                 // Paths are the same in the new file, so links lead where they led.
                 if let Some(link) = input.link(&node.path, limits)? {
@@ -99,6 +115,7 @@ impl Plan {
             }
             plan.node(node, place, output, options)?;
         }
+        plan.check_names()?;
         Ok(plan)
     }
 
@@ -122,13 +139,13 @@ impl Plan {
                     let path = &node.path;
                     self.notes.push(format!("{path:?} leads back to {above:?}; in the new file it is empty"));
                 }
-                self.group(&node.path, &inside, node.attributes, output)
+                self.group(node, &inside, output)
             }
             NodeKind::Link => self.lose(&node.path, "a link is not carried over"),
             NodeKind::Type if output == Output::Hdf5 && node.dtype.is_some() && !inside.is_empty() => {
                 let Some(dtype) = node.dtype else { return Ok(()) };
                 let to = rooted(&inside, output);
-                self.keep(&node.path, &to, node.attributes);
+                self.keep(&node.path, &to, node.object, node.attributes);
                 self.types.push(Typed { from: node.path, to, dtype });
                 Ok(())
             }
@@ -137,7 +154,7 @@ impl Plan {
                 let (dtype, shape) = match (node.dtype, node.shape) {
                     (Some(dtype), None) if output == Output::Hdf5 && options.astype.is_none() => {
                         let to = self.name(&node.path, &inside, output, &options.name)?;
-                        self.keep(&node.path, &to, node.attributes);
+                        self.keep(&node.path, &to, node.object, node.attributes);
                         self.nulls.push(Typed { from: node.path, to, dtype });
                         return Ok(());
                     }
@@ -175,7 +192,16 @@ impl Plan {
                         ranges.iter().filter(|r| !r.dropped).map(|r| r.count).collect()
                     }
                 };
-                self.keep(&node.path, &to, node.attributes);
+                self.keep(&node.path, &to, node.object, node.attributes);
+                if let (Output::Hdf5, Some(layout @ ("external" | "virtual"))) =
+                    (output, node.layout.as_deref())
+                {
+                    let what = if layout == "virtual" { "of other datasets" } else { "in other files" };
+                    self.notes.push(format!(
+                        "the elements of {:?}, which are {what}, are in the new file",
+                        node.path
+                    ));
+                }
                 let deflated = node.layout.as_deref() == Some("deflate");
                 self.arrays.push(Planned { from: node.path, to, member, dtype, shape, deflated });
                 Ok(())
@@ -184,34 +210,55 @@ impl Plan {
     }
 
     /// Keeps the attributes of a node.
-    fn keep(&mut self, from: &str, to: &str, attributes: Vec<(String, Value)>) {
+    fn keep(&mut self, from: &str, to: &str, object: Option<u64>, attributes: Vec<(String, Value)>) {
         self.sources.insert(to.to_owned(), from.to_owned());
-        let kept = |(name, value)| Attribute { to: to.to_owned(), name, value, added: false };
-        self.attributes.extend(attributes.into_iter().map(kept));
+        self.objects.extend(object.map(|o| (o, to.to_owned())));
+        for (name, value) in attributes {
+            self.attribute(Attribute { to: to.to_owned(), name, value, added: false });
+        }
     }
 
-    /// The path in the new container of a named type, where it is carried over.
-    pub(super) fn named(&self, from: Option<&str>) -> Option<String> {
-        let found = self.types.iter().find(|t| Some(t.from.as_str()) == from);
-        found.map(|t| t.to.clone())
+    fn attribute(&mut self, attribute: Attribute) {
+        self.of_node.entry(attribute.to.clone()).or_default().push(self.attributes.len());
+        self.attributes.push(attribute);
     }
 
-    fn group(
-        &mut self,
-        from: &str,
-        inside: &str,
-        attributes: Vec<(String, Value)>,
-        output: Output,
-    ) -> Result<()> {
+    /// The attributes of a node of the new container.
+    pub(super) fn attributes_of(&self, to: &str) -> impl Iterator<Item = &Attribute> {
+        self.of_node.get(to).into_iter().flatten().filter_map(|&i| self.attributes.get(i))
+    }
+
+    /// Where an object of the other container is in this one, by a path that leads there.
+    pub(super) fn place_of(&self, input: &dyn Container, from: &str, limits: &Limits) -> Option<String> {
+        if self.prefix.is_empty() {
+            return Some(from.to_owned());
+        }
+        let node = input.nodes(from, Some(0), false, limits).ok()?.into_iter().next()?;
+        let to = self.objects.get(&node.object?)?;
+        Some(if to.is_empty() { "/".into() } else { to.clone() })
+    }
+
+    /// Leaves out names of what is left out.
+    fn check_names(&mut self) -> Result<()> {
+        let there =
+            |of: &String| self.sources.contains_key(of) || (of == "/" && self.sources.contains_key(""));
+        let (names, gone): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.names).into_iter().partition(|(_, of)| there(of));
+        self.names = names;
+        gone.into_iter()
+            .try_for_each(|(name, of)| self.lose(&name, format!("a name of {of:?}, which is left out")))
+    }
+
+    fn group(&mut self, node: Node, inside: &str, output: Output) -> Result<()> {
         let to = if inside.is_empty() { String::new() } else { rooted(inside, output) };
         if output.has_names() {
             if !to.is_empty() {
                 self.groups.push(to.clone());
             }
-            self.keep(from, &to, attributes);
+            self.keep(&node.path, &to, node.object, node.attributes);
             return Ok(());
         }
-        match attributes.first() {
+        match node.attributes.first() {
             None => Ok(()),
             Some((name, _)) => {
                 let what = format!("{name:?} and what else hangs on a group has no place");
@@ -247,8 +294,11 @@ impl Plan {
             _ => String::new(),
         };
         for (name, value) in metadata {
-            self.attributes.retain(|a| !(a.to == to && a.name == name));
-            self.attributes.push(Attribute { to: to.clone(), name, value, added: true });
+            let same = self.attributes.iter().position(|a| a.to == to && a.name == name);
+            if let (Some(i), Some(all)) = (same, self.of_node.get_mut(&to)) {
+                all.retain(|&n| n != i);
+            }
+            self.attribute(Attribute { to: to.clone(), name, value, added: true });
         }
         Ok(())
     }

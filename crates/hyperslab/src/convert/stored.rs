@@ -5,7 +5,7 @@ use super::{DEFAULT_LEVEL, Job};
 use crate::container::Fill;
 use crate::create::Output;
 use crate::hdf5::filter;
-use crate::{ArrayLayout, ArrayOptions, Dtype, Error, Kind, Result, ResultExt, Shape, View, cast};
+use crate::{ArrayLayout, ArrayOptions, Error, Kind, Result, ResultExt, Shape, View, cast};
 
 impl Job<'_> {
     /// What a writer is asked for. `whole`: the array is not a part of the one that was read.
@@ -84,20 +84,11 @@ impl Job<'_> {
         }
         // Other elements are of another type.
         how.named_type = match self.options.astype {
-            None => self.plan.named(how.named_type.as_deref()),
+            None => self.named(from, how.named_type.as_deref()),
             Some(_) => None,
         };
+        how.fill = self.moved_fill(how.fill).in_object(from)?;
         let Fill::Value(bytes) = &how.fill else { return Ok(how) };
-        if let Dtype::Reference(kind, _) = view.dtype()
-            && let Some(heap) = view.heap()
-        {
-            // Its bytes mean nothing in another file.
-            how.fill = match heap.target(*kind, bytes).in_object(from)? {
-                Some(target) => Fill::Reference(target),
-                None => Fill::Zeros,
-            };
-            return Ok(how);
-        }
         if view.dtype().has_indirection() && !self.options.keep_compression {
             self.notes.push(format!("{from:?} has another fill value, which is not written for its type"));
             how.fill = Fill::Zeros;

@@ -8,6 +8,7 @@ use crate::{
     Dtype, Error, Limits, Node, OpenOptions, Result, Selection, Value, View, digest, open_with, same, scalar,
 };
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// One node as it was written.
@@ -90,6 +91,17 @@ pub(super) fn check(
             return Err(differs(path, "it does not lead there when read again"));
         }
     }
+    if !plan.names.is_empty() {
+        let found = container.once("/", limits)?;
+        let objects: HashMap<&str, u64> =
+            found.iter().filter_map(|n| Some((n.path.as_str(), n.object?))).collect();
+        for (name, of) in &plan.names {
+            let (is, want) = (objects.get(name.as_str()), objects.get(of.as_str()));
+            if is.is_none() || is != want {
+                return Err(differs(name, "it is not a name of the same object when read again"));
+            }
+        }
+    }
     for node in written {
         if let Some(want) = &node.array {
             let differs = || differs(&node.path, "it is not the same when read again");
@@ -112,10 +124,7 @@ pub(super) fn check(
             false => container.attributes(&node.path, limits)?,
         };
         for (name, value) in &node.attributes {
-            let planned = || {
-                let mut all = plan.attributes.iter().filter(|a| a.to == node.path && a.name == *name);
-                all.next().map(|a| &a.value)
-            };
+            let planned = || plan.attributes_of(&node.path).find(|a| a.name == *name).map(|a| &a.value);
             let want = value.as_ref().or_else(planned);
             let got = found.iter().find(|(n, _)| n == name).map(|(_, v)| v);
             if !want.zip(got).is_some_and(|(w, g)| same::value(w, g)) {

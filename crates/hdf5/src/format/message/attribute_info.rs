@@ -19,6 +19,10 @@ pub struct AttributeInfo {
     pub names: Option<u64>,
     /// The version 2 B-tree that lists attributes in creation order.
     pub order: Option<u64>,
+    /// The order of the next attribute, where the order of creation is kept.
+    pub max_creation_order: Option<u16>,
+    /// Whether attributes are found by it, too, once they do not lie in the header.
+    pub indexed: bool,
 }
 
 impl AttributeInfo {
@@ -30,26 +34,27 @@ impl AttributeInfo {
         let mut c = Cursor::new(body, "attribute info", offset);
         c.version(0, 0)?;
         let flags = c.u8()?;
-        if flags & 1 != 0 {
-            c.skip(2)?;
-        }
+        let max_creation_order = if flags & 1 != 0 { Some(c.u16()?) } else { None };
         let heap = c.address(sizes)?;
         let names = c.address(sizes)?;
         let order = if flags & 2 != 0 { c.address(sizes)? } else { None };
-        Ok(AttributeInfo { heap, names, order })
+        Ok(AttributeInfo { heap, names, order, max_creation_order, indexed: flags & 2 != 0 })
     }
 
-    /// Appends the body of an object whose attributes lie in a heap and are found by name.
-    pub fn emit_dense(heap: u64, names: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[0, 0]);
-        out.put_u64(heap);
-        out.put_u64(names);
+    /// Appends the body.
+    pub fn emit(&self, out: &mut Vec<u8>) {
+        let indexed = self.indexed && self.max_creation_order.is_some();
+        out.extend_from_slice(&[0, u8::from(self.max_creation_order.is_some()) | u8::from(indexed) << 1]);
+        out.extend(self.max_creation_order.into_iter().flat_map(u16::to_le_bytes));
+        out.put_address(self.heap);
+        out.put_address(self.names);
+        if indexed {
+            out.put_address(self.order);
+        }
     }
 
     /// Appends the body of an object whose attributes are messages of its header.
     pub fn emit_compact(out: &mut Vec<u8>) {
-        out.extend_from_slice(&[0, 0]);
-        out.put_address(None);
-        out.put_address(None);
+        AttributeInfo::default().emit(out);
     }
 }

@@ -85,15 +85,16 @@ impl<'a> FillValue<'a> {
         out.extend_from_slice(value);
     }
 
-    /// Whether a body says that space for all elements is allocated when the dataset is made.
+    /// When a body says that space is allocated (1 early, 2 late, 3 chunk by chunk), and when the value is written there
+    /// (0 always, 1 never, 2 if somebody chose it).
     ///
     /// # Errors
     /// As [`FillValue::parse`].
-    pub fn is_early(body: &[u8], offset: u64) -> Result<bool> {
+    pub fn times(body: &[u8], offset: u64) -> Result<(u8, u8)> {
         let mut c = Cursor::new(body, "fill value", offset);
         let version = c.version(1, 3)?;
         let time = c.u8()?;
-        Ok(if version == 3 { time & 3 } else { time } == 1)
+        if version == 3 { Ok((time & 3, (time >> 2) & 3)) } else { Ok((time, c.u8()?)) }
     }
 
     /// Appends a version 3 body of a value that is not defined.
@@ -132,6 +133,7 @@ mod tests {
             FillValue { value }.emit_old(CHUNKED, false, &mut out);
             assert_eq!(FillValue::parse(&out, 0).unwrap().value, value);
             assert!(!FillValue::is_undefined(&out, 0).unwrap());
+            assert_eq!(FillValue::times(&out, 0).unwrap(), (3, 2));
         }
         let mut out = Vec::new();
         FillValue::default().emit_old(CHUNKED, true, &mut out);

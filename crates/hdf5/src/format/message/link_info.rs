@@ -10,6 +10,8 @@ use hyperslab_core::Result;
 pub struct LinkInfo {
     /// Greatest creation order so far, where it is tracked.
     pub max_creation_order: Option<u64>,
+    /// Whether links are found by it, too, once there are many.
+    pub indexed: bool,
     /// The fractal heap of the links.
     pub heap: Option<u64>,
     /// The version 2 B-tree that finds a link by name.
@@ -32,7 +34,7 @@ impl LinkInfo {
         let heap = c.address(sizes)?;
         let names = c.address(sizes)?;
         let order = if flags & 2 != 0 { c.address(sizes)? } else { None };
-        Ok(LinkInfo { max_creation_order, heap, names, order })
+        Ok(LinkInfo { max_creation_order, indexed: flags & 2 != 0, heap, names, order })
     }
 
     /// Appends the body of a group whose links are messages of its header, in no kept order.
@@ -43,12 +45,12 @@ impl LinkInfo {
     /// Appends the body: a group whose links are messages of its header has no addresses. Where the order of creation is
     /// kept, that of the next link is [`LinkInfo::max_creation_order`].
     pub fn emit(&self, out: &mut Vec<u8>) {
-        // Kept, and to be indexed once there are many.
-        out.extend_from_slice(&[0, if self.max_creation_order.is_some() { 3 } else { 0 }]);
+        let indexed = self.indexed && self.max_creation_order.is_some();
+        out.extend_from_slice(&[0, u8::from(self.max_creation_order.is_some()) | u8::from(indexed) << 1]);
         out.extend(self.max_creation_order.into_iter().flat_map(u64::to_le_bytes));
         out.put_address(self.heap);
         out.put_address(self.names);
-        if self.max_creation_order.is_some() {
+        if indexed {
             out.put_address(self.order);
         }
     }

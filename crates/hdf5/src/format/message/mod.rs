@@ -9,6 +9,7 @@ pub mod attribute;
 pub mod attribute_info;
 pub mod btree_k;
 pub mod cache_image;
+pub mod comment;
 pub mod continuation;
 pub mod dataspace;
 pub mod datatype;
@@ -20,6 +21,7 @@ pub mod group_info;
 pub mod layout;
 pub mod link;
 pub mod link_info;
+pub mod modification_time;
 pub mod reference_count;
 pub mod shared;
 pub mod shared_message_table;
@@ -51,12 +53,18 @@ pub mod kind {
     pub const FILTER_PIPELINE: u16 = 0x0b;
     /// [Attribute](super::attribute).
     pub const ATTRIBUTE: u16 = 0x0c;
+    /// [Comment](super::comment).
+    pub const COMMENT: u16 = 0x0d;
+    /// [Modification time](super::modification_time) as text.
+    pub const MODIFICATION_TIME_OLD: u16 = 0x0e;
     /// [Shared-message table](super::shared_message_table).
     pub const SHARED_MESSAGE_TABLE: u16 = 0x0f;
     /// [Continuation](super::continuation).
     pub const CONTINUATION: u16 = 0x10;
     /// [Symbol table](super::symbol_table).
     pub const SYMBOL_TABLE: u16 = 0x11;
+    /// [Modification time](super::modification_time).
+    pub const MODIFICATION_TIME: u16 = 0x12;
     /// [B-tree K values](super::btree_k).
     pub const BTREE_K: u16 = 0x13;
     /// [Driver info](super::driver_info).

@@ -33,7 +33,7 @@ pub(in crate::write) struct Dense {
 /// Writes attributes, each a name, the body of its message and, where that is kept, its number in the order of their
 /// creation, of which there may be an index.
 pub(in crate::write) fn attributes<'a>(
-    attributes: impl Iterator<Item = (&'a str, &'a [u8], Option<u16>)>,
+    attributes: impl Iterator<Item = (&'a str, &'a [u8], Option<u32>)>,
     indexed: bool,
     space: &mut Space,
 ) -> Result<Dense> {
@@ -41,7 +41,7 @@ pub(in crate::write) fn attributes<'a>(
     let mut heap = FractalHeap::new(Parameters::ATTRIBUTES, &mut arena)?;
     let mut all = Vec::new();
     for (name, body, order) in attributes {
-        let order = order.map_or(NO_ORDER, u32::from);
+        let order = order.unwrap_or(NO_ORDER);
         all.push((lookup3(name.as_bytes()), name, heap.add(body, &mut arena)?, order));
     }
     all.sort_unstable();

@@ -11,7 +11,9 @@ use crate::format::message::attribute_info::{self, AttributeInfo};
 use crate::format::message::link::{Link, Target};
 use crate::format::message::link_info::LinkInfo;
 use crate::format::message::symbol_table::SymbolTable;
-use crate::format::message::{datatype, group_info, kind, layout, reference_count};
+use crate::format::message::{
+    comment, datatype, group_info, kind, layout, modification_time, reference_count,
+};
 use crate::format::object_header::MessageArea;
 use crate::write::attribute;
 use crate::write::chunks;
@@ -19,7 +21,7 @@ use crate::write::heap::Collections;
 use crate::write::space::Space;
 use crate::write::storage;
 use crate::write::tree::{Child, Content, Dataset, Object, ObjectKind, Place, Tree};
-use hyperslab_core::container::Fill;
+use hyperslab_core::container::{Fill, Order};
 use hyperslab_core::{Error, Limits, Result};
 
 /// Object headers start at a multiple of this.
@@ -39,6 +41,8 @@ struct Style {
     /// Whether attributes lie in a heap.
     dense_attributes: bool,
     links: Links,
+    /// The order of creation of links.
+    order: Order,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,7 +92,7 @@ pub(in crate::write) fn emit_from(
                 parts.bodies.push(body);
             }
         }
-        let len = header(object, *style, &parts, &[], tree.ordered, space)?.header_len() as u64;
+        let len = header(object, *style, &parts, &[], space)?.header_len() as u64;
         at = at.saturating_add(len).next_multiple_of(HEADER_ALIGNMENT);
     }
     // What is left out has no address.
@@ -110,8 +114,11 @@ pub(in crate::write) fn emit_from(
         if style.dense_attributes {
             let names = object.attributes.iter().map(|a| a.name.as_str());
             let bodies = std::mem::take(&mut parts.bodies);
-            let each = names.zip(&bodies).map(|(name, body)| (name, body.as_slice(), None));
-            parts.attributes = dense::attributes(each, false, space)?;
+            let kept = object.kept.attributes;
+            let number = |i: u32| (kept != Order::Unkept).then_some(i);
+            let each =
+                names.zip(&bodies).zip(0..).map(|((name, body), i)| (name, body.as_slice(), number(i)));
+            parts.attributes = dense::attributes(each, kept == Order::Indexed, space)?;
         }
         if let ObjectKind::Group { children, .. } = &object.kind {
             match style.links {
@@ -121,18 +128,18 @@ pub(in crate::write) fn emit_from(
                 }
                 Links::Dense => {
                     let all = children.iter().zip(0u64..).map(|((name, child), order)| {
-                        let order = tree.ordered.then_some(order);
+                        let order = Some(order).filter(|_| style.order != Order::Unkept);
                         let mut body = Vec::new();
                         let link = link(name, child, order, &addresses).emit(&mut body);
                         (name.as_str(), link.map(|()| body))
                     });
-                    parts.links = dense::links(all, tree.ordered, space)?;
+                    parts.links = dense::links(all, style.order == Order::Indexed, space)?;
                 }
             }
         }
         let at = addresses.get(i).copied().unwrap_or_default();
         piece.resize((at - piece_at) as usize, 0);
-        header(object, *style, &parts, &addresses, tree.ordered, space)?.emit(None, &mut piece)?;
+        header(object, *style, &parts, &addresses, space)?.emit(None, &mut piece)?;
         if piece.len() > PIECE {
             space.overwrite(piece_at, &piece)?;
             piece_at += piece.len() as u64;
@@ -150,11 +157,20 @@ fn style(tree: &Tree, object: &Object, space: &Space) -> Result<Style> {
     for a in &object.attributes {
         dense_attributes |= attribute::body(a, None, old)?.len() + a.data.len() > most;
     }
-    let mut style = Style { old: old && !dense_attributes, dense_attributes, links: Links::Compact };
+    let order = tree.order(object);
+    let mut style = Style { old: old && !dense_attributes, dense_attributes, links: Links::Compact, order };
+    if object.kept.attributes != Order::Unkept {
+        style.old = false;
+        if object.attributes.len() >= usize::from(u16::MAX) {
+            let what = format!("an order of creation of {} attributes", object.attributes.len());
+            return Err(Error::unsupported(what));
+        }
+    }
     // Version 1 headers count their messages in two bytes.
     style.old &= object.attributes.len() < 0xff00;
     if let ObjectKind::Group { children, .. } = &object.kind {
-        let newer = tree.ordered || children.iter().any(|(_, c)| matches!(c, Child::External { .. }));
+        let newer =
+            order != Order::Unkept || children.iter().any(|(_, c)| matches!(c, Child::External { .. }));
         style.old &= !newer;
         style.links = match children.len() > space.libver.most_compact_links() {
             _ if style.old => Links::SymbolTable,
@@ -273,16 +289,18 @@ fn header(
     style: Style,
     parts: &Parts,
     addresses: &[u64],
-    ordered: bool,
     space: &Space,
 ) -> Result<MessageArea> {
     let old_forms = space.libver.is_old();
+    let times = object.kept.times.map(|t| [t.accessed, t.modified, t.changed, t.born]);
+    let order = object.kept.attributes;
     let mut area = match style.old {
         true => MessageArea::version_1(object.links),
-        false => MessageArea::new(),
+        false if order == Order::Unkept => MessageArea::new().with_times(times),
+        false => MessageArea::new().with_times(times).in_order(order == Order::Indexed),
     };
     match &object.kind {
-        ObjectKind::Group { children, .. } => group(&mut area, children, style, parts, addresses, ordered)?,
+        ObjectKind::Group { children, .. } => group(&mut area, children, style, parts, addresses)?,
         ObjectKind::Dataset(d) => {
             let named = d.storage.named.map(|t| addresses.get(t).copied().unwrap_or_default());
             d.storage.describe(named, old_forms, &mut area)?;
@@ -301,21 +319,40 @@ fn header(
             Ok(())
         })?;
     }
+    if let Some(time) = object.kept.times.filter(|_| style.old) {
+        area.push(kind::MODIFICATION_TIME, 0, |out| {
+            modification_time::emit(time.changed, out);
+            Ok(())
+        })?;
+    }
+    if let Some(text) = &object.kept.comment {
+        area.push(kind::COMMENT, 0, |out| {
+            comment::emit(text, out);
+            Ok(())
+        })?;
+    }
     if object.attributes.is_empty() {
         return Ok(area);
     }
     if !style.old {
         // Without this message libhdf5 counts no attributes, though it finds them by name.
         area.push(kind::ATTRIBUTE_INFO, attribute_info::FLAGS, |out| {
-            match style.dense_attributes {
-                true => AttributeInfo::emit_dense(parts.attributes.heap, parts.attributes.names, out),
-                false => AttributeInfo::emit_compact(out),
-            }
+            let dense = style.dense_attributes.then_some(parts.attributes);
+            let next = u16::try_from(object.attributes.len()).unwrap_or(u16::MAX);
+            let info = AttributeInfo {
+                heap: dense.map(|d| d.heap),
+                names: dense.map(|d| d.names),
+                order: dense.and_then(|d| d.order),
+                max_creation_order: Some(next).filter(|_| order != Order::Unkept),
+                indexed: order == Order::Indexed,
+            };
+            info.emit(out);
             Ok(())
         })?;
     }
-    for body in &parts.bodies {
-        area.push(kind::ATTRIBUTE, 0, |out| {
+    for (number, body) in parts.bodies.iter().enumerate() {
+        let number = u16::try_from(number).unwrap_or(u16::MAX);
+        area.push_at(kind::ATTRIBUTE, 0, number, |out| {
             out.extend_from_slice(body);
             Ok(())
         })?;
@@ -329,8 +366,8 @@ fn group(
     style: Style,
     parts: &Parts,
     addresses: &[u64],
-    ordered: bool,
 ) -> Result<()> {
+    let ordered = style.order != Order::Unkept;
     if style.links == Links::SymbolTable {
         let table = parts.table.unwrap_or(SymbolTable { btree: 0, heap: 0 });
         return area.push(kind::SYMBOL_TABLE, 0, |out| {
@@ -342,6 +379,7 @@ fn group(
         let dense = (style.links == Links::Dense).then_some(parts.links);
         let info = LinkInfo {
             max_creation_order: ordered.then_some(children.len() as u64),
+            indexed: style.order == Order::Indexed,
             heap: dense.map(|d| d.heap),
             names: dense.map(|d| d.names),
             order: dense.and_then(|d| d.order),

@@ -4,8 +4,8 @@
 //! left of them (`rows`).
 
 use super::super::fresh::Extra;
-use hyperslab_core::{Container as _, ContainerWriter, Error, Limits, LinkTo, NodeKind, Result, Selection};
-use hyperslab_hdf5::{File, Writer};
+use hyperslab_core::{Error, Kind, Limits, Result};
+use hyperslab_hdf5::File;
 
 /// What is not of the log itself.
 #[derive(Debug, Default)]
@@ -18,64 +18,85 @@ pub(super) struct Others {
 
 impl Others {
     /// Writes what can be read into the new log; what cannot is returned, as paths, with the reasons.
+    ///
+    /// # Errors
+    /// `Io` when the new log cannot be written.
     pub(super) fn carry(
         self,
         file: Result<File<'_>>,
         new: &mut Extra,
         limits: &Limits,
-    ) -> Vec<(String, Error)> {
+    ) -> Result<Vec<(String, Error)>> {
         let mut left = Vec::new();
-        let file = || file.as_ref().map_err(|e| Error::invalid(e.message().to_owned()));
+        let file = match file {
+            Ok(file) => file,
+            Err(e) => {
+                let why = || Error::invalid(e.message().to_owned());
+                left.extend(self.attributes.into_iter().map(|name| (format!("/meta@{name}"), why())));
+                left.extend(self.objects.into_iter().map(|name| (format!("/{name}"), why())));
+                return Ok(left);
+            }
+        };
         for name in self.attributes {
-            let done = file()
-                .and_then(|f| f.attribute("/meta", &name, limits))
-                .and_then(|value| new.attribute("/meta", &name, value));
-            left.extend(done.err().map(|e| (format!("/meta@{name}"), e)));
+            let value = file.attribute("/meta", &name, limits);
+            let done = value.map(|value| new.attribute("/meta", &name, value));
+            left.extend(written(done)?.map(|e| (format!("/meta@{name}"), e)));
         }
         // What hangs on objects that every log has.
         for path in ["/", "/msgs", "/msg_headers"] {
-            let Ok(found) = file().and_then(|f| f.attributes(path, limits)) else { continue };
+            let Ok(found) = file.attributes(path, limits) else { continue };
             for (name, value) in found {
                 let done = new.attribute(path, &name, value);
-                left.extend(done.err().map(|e| (format!("{path}@{name}"), e)));
+                left.extend(written(Ok(done))?.map(|e| (format!("{path}@{name}"), e)));
             }
         }
-        for name in self.objects {
-            let path = format!("/{name}");
-            let done = file().and_then(|f| object(f, &path, new, limits));
-            left.extend(done.err().map(|e| (path, e)));
+        let mut paths: Vec<String> = self.objects.into_iter().map(|name| format!("/{name}")).collect();
+        // Together, so that what leads from one to another still does; without those that cannot be read.
+        for _ in 0..=MOST_TRIES {
+            let Some(e) = objects(&file, &paths, new, limits)? else { return Ok(left) };
+            let below = |path: &String| {
+                let rest = e.object_path().and_then(|at| at.strip_prefix(path.as_str()));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '@']))
+            };
+            match paths.iter().position(below) {
+                Some(at) => left.push((paths.remove(at), e)),
+                None => break,
+            }
         }
-        left
+        // Each by itself: an object with names in two of them becomes two.
+        for path in paths {
+            let failed = objects(&file, std::slice::from_ref(&path), new, limits)?;
+            left.extend(failed.map(|e| (path, e)));
+        }
+        Ok(left)
     }
 }
 
-/// One member of the root group with all below it.
-fn object(file: &File<'_>, path: &str, new: &mut Extra, limits: &Limits) -> Result<()> {
-    match file.link(path, limits)? {
-        Some(LinkTo::Soft(target)) => return new.soft_link(path, &target),
-        Some(LinkTo::External { file, path: target }) => return new.external_link(path, &file, &target),
-        None => {}
+/// So many objects are left out one by one.
+const MOST_TRIES: usize = 8;
+
+/// Why something is left out, if it is: what was read cannot be read, or the new log has no place for it.
+fn written(done: Result<Result<()>>) -> Result<Option<Error>> {
+    match done {
+        Ok(Err(e)) if e.kind() == Kind::Io => Err(e),
+        Ok(done) => Ok(done.err()),
+        Err(e) => Ok(Some(e)),
     }
-    // All of it is made in memory first: nothing of an object that cannot be read is in the new log.
-    new.add("/", |w| {
-        for mut node in file.nodes(path, None, true, limits)? {
-            if let Some(e) = node.error.take() {
-                return Err(e);
-            }
-            match (node.kind, &node.shape) {
-                (NodeKind::Group, _) => drop(w.group(&node.path)?),
-                (NodeKind::Array, Some(_)) => array(file, &node.path, w, limits)?,
-                _ => return Err(Error::unsupported(format!("{:?} is neither group nor array", node.path))),
-            }
-            for (name, value) in &node.attributes {
-                ContainerWriter::attribute(w, &node.path, name, value)?;
-            }
-        }
-        Ok(())
-    })
 }
 
-fn array(file: &File<'_>, path: &str, w: &mut Writer, limits: &Limits) -> Result<()> {
-    let view = file.read(path, &Selection::ALL, limits)?;
-    ContainerWriter::array(w, path, &view, &file.storage(path, limits)?)
+/// Members of the root group with all below them, or why not: all of it is made in memory first, so nothing of what
+/// cannot be read is in the new log.
+fn objects(file: &File<'_>, paths: &[String], new: &mut Extra, limits: &Limits) -> Result<Option<Error>> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let mut unread = None;
+    let done = new.add("/", |w| {
+        w.carry(file, &paths, limits).map_err(|e| {
+            unread = Some(e);
+            Error::usage("stopped")
+        })
+    });
+    written(unread.map_or(Ok(done), Err))
 }

@@ -97,7 +97,7 @@ pub fn recover(path: impl AsRef<Path>, out: impl AsRef<Path>, options: &RecoverO
         return Err(e.file(out));
     }
     let mut report = report.map_err(|e| e.file(path))?;
-    let left = new.finish_with(|extra| Ok(others.carry(file, extra, &options.limits)))?;
+    let left = new.finish_with(|extra| others.carry(file, extra, &options.limits))?;
     for (what, why) in left {
         report.notes.push(format!("{what} is left out: {why}"));
         report.left_out.push(what);
