@@ -28,6 +28,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use verify::Written;
 
 /// The level of what is deflated again: zlib's and NumPy's default.
@@ -334,8 +335,9 @@ impl Job<'_> {
                 Some(dtype) => cast::cast(&view, dtype, &self.options.limits).in_object(&array.from)?,
                 None => view,
             };
+            let nowhere = Nowhere::default();
             let view = match self.output {
-                Output::Hdf5 => below(view, plan),
+                Output::Hdf5 => below(view, plan, self.options.allow_loss, &nowhere),
                 Output::Npy | Output::Npz if self.options.objects && objects::is_storable(view.dtype()) => {
                     view
                 }
@@ -351,6 +353,7 @@ impl Job<'_> {
             };
             let how = self.how(array, &view, place.selection.is_all())?;
             writer.array(&array.to, &view, &how)?;
+            self.lost.extend(told_nowhere(&array.from, &nowhere));
             self.bytes = self.bytes.saturating_add(view.nbytes());
             self.written.push(Written::array(&array.to, &view)?);
             // The metadata of an NCO follows its array.
@@ -395,12 +398,14 @@ impl Job<'_> {
             if !added && let Some(i) = stored.iter().position(|(n, _)| n == name) {
                 let (_, mut kept) = stored.swap_remove(i);
                 kept.named_type = plan.named(kept.named_type.as_deref());
-                kept.elements = kept.elements.map(|view| below(view, plan));
-                let moved =
-                    kept.elements.as_ref().filter(|v| !plan.prefix.is_empty() && v.dtype().has_references());
+                let (lenient, nowhere) = (self.options.allow_loss, Nowhere::default());
+                kept.elements = kept.elements.map(|view| below(view, plan, lenient, &nowhere));
+                let others = lenient || !plan.prefix.is_empty();
+                let moved = kept.elements.as_ref().filter(|v| others && v.dtype().has_references());
                 let moved = moved.map(|view| scalar::tree(view, &self.options.limits)).transpose()?;
                 match writer.stored_attribute(to, name, &kept) {
                     Ok(true) => {
+                        self.lost.extend(told_nowhere(&format!("{to}@{name}"), &nowhere));
                         self.wrote(name, moved);
                         continue;
                     }
@@ -444,19 +449,47 @@ impl Job<'_> {
     }
 }
 
-/// Elements of a part of a file whose references lead to where their targets are in the new one.
-fn below<'v>(view: View<'v>, plan: &Plan) -> View<'v> {
-    let Some(heap) = view.heap().filter(|_| !plan.prefix.is_empty() && view.dtype().has_references()) else {
+/// How many references were to lead to what is not in the new file.
+type Nowhere = Arc<AtomicU64>;
+
+fn told_nowhere(of: &str, nowhere: &Nowhere) -> Option<String> {
+    let n = nowhere.load(Ordering::Relaxed);
+    (n > 0).then(|| format!("{of}: {n} references to what is not in the new file; they lead nowhere"))
+}
+
+/// Elements of a part of a file whose references lead to where their targets are in the new one; `lenient` where those
+/// without a target may lead nowhere, which is counted.
+fn below<'v>(view: View<'v>, plan: &Plan, lenient: bool, nowhere: &Nowhere) -> View<'v> {
+    let others = lenient || !plan.prefix.is_empty();
+    let Some(heap) = view.heap().filter(|_| others && view.dtype().has_references()) else {
         return view;
     };
-    let heap = Below { heap: Arc::clone(heap), prefix: plan.prefix.clone() };
+    let (heap, nowhere) = (Arc::clone(heap), lenient.then(|| Arc::clone(nowhere)));
+    let heap = Below { heap, prefix: plan.prefix.clone(), nowhere };
     view.with_heap(Arc::new(heap))
 }
 
-/// The heap of elements of a group that becomes the root.
+/// The heap of elements of a group that becomes the root, or whose targets need not be there.
 struct Below<'v> {
     heap: Arc<dyn Heap + 'v>,
     prefix: String,
+    nowhere: Option<Nowhere>,
+}
+
+impl Below<'_> {
+    fn found(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<HeapTarget>> {
+        let Some(mut target) = self.heap.target(kind, bytes)? else { return Ok(None) };
+        let inside = target.path.strip_prefix(&self.prefix).filter(|p| p.is_empty() || p.starts_with('/'));
+        target.path = match inside {
+            Some("") => "/".into(),
+            Some(path) => path.to_owned(),
+            None => {
+                let what = format!("a reference to {:?}, which is not carried over", target.path);
+                return Err(Error::unsupported(what));
+            }
+        };
+        Ok(Some(target))
+    }
 }
 
 impl Heap for Below<'_> {
@@ -465,6 +498,9 @@ impl Heap for Below<'_> {
     }
 
     fn reference(&self, kind: ReferenceKind, bytes: &[u8]) -> Option<Value> {
+        if self.nowhere.is_some() && self.found(kind, bytes).is_err_and(|e| e.kind() == Kind::Unsupported) {
+            return self.heap.reference(kind, &vec![0; bytes.len()]);
+        }
         let mut value = self.heap.reference(kind, bytes)?;
         // As it will be read from the new file.
         if let Value::Opaque(shown) = &mut value {
@@ -480,16 +516,12 @@ impl Heap for Below<'_> {
     }
 
     fn target(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<HeapTarget>> {
-        let Some(mut target) = self.heap.target(kind, bytes)? else { return Ok(None) };
-        let inside = target.path.strip_prefix(&self.prefix).filter(|p| p.is_empty() || p.starts_with('/'));
-        target.path = match inside {
-            Some("") => "/".into(),
-            Some(path) => path.to_owned(),
-            None => {
-                let what = format!("a reference to {:?}, which is not carried over", target.path);
-                return Err(Error::unsupported(what));
+        match (self.found(kind, bytes), &self.nowhere) {
+            (Err(e), Some(nowhere)) if e.kind() == Kind::Unsupported => {
+                nowhere.fetch_add(1, Ordering::Relaxed);
+                Ok(None)
             }
-        };
-        Ok(Some(target))
+            (found, _) => found,
+        }
     }
 }
