@@ -261,3 +261,35 @@ with h5py.File(sys.argv[1], 'w') as f:
     assert_eq!(e.unwrap_err().kind(), Kind::Unsupported);
     assert!(!dir.path().join("refs.h5").exists());
 }
+
+/// References to objects that were deleted: refused, or null and told where something may be lost.
+#[test]
+fn references_to_what_was_deleted_lead_nowhere() {
+    let Some(python) = testing::oracle_python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (dir.path().join("in.h5"), dir.path().join("out.h5"));
+    let make = "import sys, h5py, numpy as np\n\
+        with h5py.File(sys.argv[1], 'w') as f:\n \
+            x, y = f.create_dataset('x', data=np.arange(4)), f.create_dataset('y', data=np.arange(4))\n \
+            f.create_dataset('refs', data=[x.ref, y.ref, h5py.Reference()], dtype=h5py.ref_dtype)\n \
+            f.create_dataset('regions', data=[y.regionref[:2], x.regionref[1:]], dtype=h5py.regionref_dtype)\n \
+            f.attrs['to'] = np.array([y.ref, x.ref], dtype=h5py.ref_dtype)\n \
+            del f['y']\n";
+    testing::run_python(&python, make, &[file.as_os_str()]);
+    let e = repack(&file, &out, &RepackOptions::default()).unwrap_err();
+    assert!(e.kind() == Kind::Unsupported && e.message().contains("which no path leads to"), "{e}");
+    let options = ConvertOptions { allow_loss: true, ..ConvertOptions::default() };
+    let all = Place::default();
+    let done = convert(&*open(&file).unwrap(), &all, &out, Vec::new(), &options).unwrap();
+    let mut lost = done.lost;
+    lost.sort();
+    let why = "1 references to what is not in the new file; they lead nowhere";
+    assert_eq!(lost, [format!("/refs: {why}"), format!("/regions: {why}"), format!("@to: {why}")]);
+    let check = "import sys, h5py\n\
+        with h5py.File(sys.argv[1]) as f:\n \
+            assert [f[r].name if r else None for r in f['refs'][:]] == ['/x', None, None]\n \
+            assert [f[r].name if r else None for r in f['regions'][:]] == [None, '/x']\n \
+            assert [f[r].name if r else None for r in f.attrs['to']] == [None, '/x']\n\
+        print('ok')";
+    assert!(testing::run_python(&python, check, &[out.as_os_str()]).starts_with("ok"));
+}

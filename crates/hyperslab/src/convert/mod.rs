@@ -23,6 +23,7 @@ use crate::{
 };
 use plan::{Attribute, Plan};
 use raw_members::RawMembers;
+use references::{Nowhere, told_nowhere};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use verify::Written;
@@ -338,8 +339,9 @@ impl Job<'_> {
                 Some(dtype) => cast::cast(&view, dtype, &self.options.limits).in_object(&array.from)?,
                 None => view,
             };
+            let nowhere = Nowhere::default();
             let view = match self.output {
-                Output::Hdf5 => self.below(view),
+                Output::Hdf5 => self.below(view, &nowhere),
                 Output::Npy | Output::Npz if self.options.objects && objects::is_storable(view.dtype()) => {
                     view
                 }
@@ -355,6 +357,7 @@ impl Job<'_> {
             };
             let how = self.how(array, &view, place.selection.is_all())?;
             writer.array(&array.to, &view, &how)?;
+            self.lost.extend(told_nowhere(&array.from, &nowhere));
             self.bytes = self.bytes.saturating_add(view.nbytes());
             self.written.push(Written::array(&array.to, &view)?);
             // The metadata of an NCO follows its array.
@@ -408,12 +411,14 @@ impl Job<'_> {
             if !added && let Some(i) = stored.iter().position(|(n, _)| n == name) {
                 let (_, mut kept) = stored.swap_remove(i);
                 kept.named_type = self.named(&format!("{to}@{name}"), kept.named_type.as_deref());
-                kept.elements = kept.elements.map(|view| self.below(view));
-                let moved =
-                    kept.elements.as_ref().filter(|v| !plan.prefix.is_empty() && v.dtype().has_references());
+                let nowhere = Nowhere::default();
+                kept.elements = kept.elements.map(|view| self.below(view, &nowhere));
+                let others = self.options.allow_loss || !plan.prefix.is_empty();
+                let moved = kept.elements.as_ref().filter(|v| others && v.dtype().has_references());
                 let moved = moved.map(|view| scalar::tree(view, &self.options.limits)).transpose()?;
                 match writer.stored_attribute(to, name, &kept) {
                     Ok(true) => {
+                        self.lost.extend(told_nowhere(&format!("{to}@{name}"), &nowhere));
                         self.wrote(name, moved);
                         continue;
                     }

@@ -5,19 +5,23 @@ use super::plan::Plan;
 use crate::container::Fill;
 use crate::dtype::ReferenceKind;
 use crate::view::{Heap, Target};
-use crate::{Container, Error, Limits, Result, Value, View};
+use crate::{Container, Error, Kind, Limits, Result, Value, View};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl<'c> Job<'c> {
-    /// Elements whose references lead to where their targets are in the new file.
-    pub(super) fn below(&self, view: View<'c>) -> View<'c> {
+    /// Elements whose references lead to where their targets are in the new file. Those without a target lead nowhere,
+    /// which is counted, where loss is allowed.
+    pub(super) fn below(&self, view: View<'c>, nowhere: &Nowhere) -> View<'c> {
         // The paths of a whole file stay as they are.
-        let moves = !self.plan.prefix.is_empty() && view.dtype().has_references();
+        let others = self.options.allow_loss || !self.plan.prefix.is_empty();
+        let moves = others && view.dtype().has_references();
         let Some(heap) = view.heap().filter(|_| moves) else { return view };
         let (plan, input, limits) = (self.plan, self.input, self.options.limits.clone());
-        let below = Below { heap: Arc::clone(heap), plan, input, limits, found: Mutex::default() };
+        let nowhere = self.options.allow_loss.then(|| Arc::clone(nowhere));
+        let below = Below { heap: Arc::clone(heap), plan, input, limits, found: Mutex::default(), nowhere };
         view.with_heap(Arc::new(below))
     }
 
@@ -41,11 +45,19 @@ impl<'c> Job<'c> {
     }
 }
 
+/// How many references were to lead to what is not in the new file.
+pub(super) type Nowhere = Arc<AtomicU64>;
+
+pub(super) fn told_nowhere(of: &str, nowhere: &Nowhere) -> Option<String> {
+    let n = nowhere.load(Ordering::Relaxed);
+    (n > 0).then(|| format!("{of}: {n} references to what is not in the new file; they lead nowhere"))
+}
+
 fn left_behind(path: &str) -> Error {
     Error::unsupported(format!("a reference to {path:?}, which is not carried over"))
 }
 
-/// The heap of elements of a group that becomes the root.
+/// The heap of elements of a group that becomes the root, or whose targets need not be there.
 struct Below<'c> {
     heap: Arc<dyn Heap + 'c>,
     plan: &'c Plan,
@@ -53,6 +65,8 @@ struct Below<'c> {
     limits: Limits,
     /// Where paths lead in the new file, as far as it was asked.
     found: Mutex<HashMap<String, Option<String>>>,
+    /// Counts those without a target, where they may lead nowhere.
+    nowhere: Option<Nowhere>,
 }
 
 impl Below<'_> {
@@ -65,6 +79,12 @@ impl Below<'_> {
         found.insert(path.to_owned(), place.clone());
         place
     }
+
+    fn moved(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<Target>> {
+        let Some(mut target) = self.heap.target(kind, bytes)? else { return Ok(None) };
+        target.path = self.place(&target.path).ok_or_else(|| left_behind(&target.path))?;
+        Ok(Some(target))
+    }
 }
 
 impl Heap for Below<'_> {
@@ -73,6 +93,9 @@ impl Heap for Below<'_> {
     }
 
     fn reference(&self, kind: ReferenceKind, bytes: &[u8]) -> Option<Value> {
+        if self.nowhere.is_some() && self.moved(kind, bytes).is_err_and(|e| e.kind() == Kind::Unsupported) {
+            return self.heap.reference(kind, &vec![0; bytes.len()]);
+        }
         let mut value = self.heap.reference(kind, bytes)?;
         // As it will be read from the new file.
         if let Value::Opaque(shown) = &mut value {
@@ -88,8 +111,12 @@ impl Heap for Below<'_> {
     }
 
     fn target(&self, kind: ReferenceKind, bytes: &[u8]) -> Result<Option<Target>> {
-        let Some(mut target) = self.heap.target(kind, bytes)? else { return Ok(None) };
-        target.path = self.place(&target.path).ok_or_else(|| left_behind(&target.path))?;
-        Ok(Some(target))
+        match (self.moved(kind, bytes), &self.nowhere) {
+            (Err(e), Some(nowhere)) if e.kind() == Kind::Unsupported => {
+                nowhere.fetch_add(1, Ordering::Relaxed);
+                Ok(None)
+            }
+            (moved, _) => moved,
+        }
     }
 }
