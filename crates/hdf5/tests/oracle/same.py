@@ -234,7 +234,9 @@ def storage(ds):
     value = None
     if fill == h5d.FILL_VALUE_USER_DEFINED and not holds(ds.id.get_type(), {h5t.VLEN, h5t.REFERENCE}):
         value, _ = attempt(lambda: np.asarray(ds.fillvalue).tobytes())
-    return layout, chunk, filters, fill, value, p.get_fill_time(), p.get_alloc_time()
+    # Elements that point elsewhere are always filled here, and nearly always by libhdf5.
+    time = None if holds(ds.id.get_type(), {h5t.VLEN}) else p.get_fill_time()
+    return layout, chunk, filters, fill, value, time, p.get_alloc_time()
 
 
 def orders(x):
