@@ -18,7 +18,7 @@ with h5py.File(sys.argv[2]) as theirs, h5py.File(sys.argv[3]) as ours:
     kept = []
     ours.visititems(lambda n, o: kept.append(n) if isinstance(o, h5py.Dataset) else None)
     for n in kept:
-        compare('/' + n, theirs, ours, 'exactly', set())
+        compare('/' + n, theirs, ours, 'exactly', {})
     print(len(kept))
 "
 );
