@@ -127,7 +127,6 @@ fn collect(cx: Context<'_, '_>, group: &Object<'_>, out: &mut Vec<Entry>) -> Res
 /// The links that do not lie in the header.
 fn dense(cx: Context<'_, '_>, info: &LinkInfo, out: &mut Vec<Entry>) -> Result<()> {
     let Some(heap) = info.heap else { return Ok(()) };
-    // Not `or`, of which rustc 1.95 makes a read outside the stack here.
     let tree = match (info.order, info.names) {
         (Some(tree), _) | (None, Some(tree)) => tree,
         (None, None) => return Ok(()),
