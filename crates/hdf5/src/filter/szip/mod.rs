@@ -92,11 +92,15 @@ pub(super) fn undo<'a>(
     Ok(Cow::Owned(whole))
 }
 
-/// Codes bytes; `None` where that makes them no fewer, as the szip library does.
+/// Codes bytes; `None` where that makes them no fewer, as the szip library does, or they are not whole samples.
 pub(super) fn apply(values: &[u32], bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let Form { coding, size, line, blocks, big, word } = Form::parse(values)?;
     let len = u32::try_from(bytes.len())
         .map_err(|_| Error::unsupported(format!("a szip chunk of {} bytes", bytes.len())))?;
+    // Behind another compression: libhdf5 does not read a sample that ends early.
+    if !bytes.len().is_multiple_of(size.saturating_mul(word)) {
+        return Ok(None);
+    }
     let mut parted = Vec::new();
     let from = match word {
         1 => bytes,
