@@ -14,8 +14,8 @@ use hyperslab_core::{
 impl Writer {
     /// Takes over what another file has at and below these paths, under the same paths: groups, arrays as they are stored
     /// there (chunks, filters, fill values, greatest extents), named types, attributes, links, orders of creation,
-    /// times, comments. Elements that lie in other files lie in this one, those of virtual datasets too. An object with several names stays one object; what leads to the root group leads to that of
-    /// this file.
+    /// times, comments. Elements that lie in other files lie in this one, those of virtual datasets too. An object with
+    /// several names stays one object; what leads to the root group leads to that of this file.
     ///
     /// Everything is read before this returns, so an error of the file that is read is told here, and not when this one is
     /// finished; but for references, which must lead to something that is there by then.
